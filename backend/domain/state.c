@@ -1,0 +1,186 @@
+/*
+ * States and actions by name, and the moves between order states, as tables.
+ */
+#include "backend/domain/state.h"
+
+#define BIT(s) (1u << (s))
+
+typedef struct {
+    const char *name;
+    bool final;
+    unsigned to; /* bits of the states it may go to */
+} order_row_t;
+
+/* An order that waits, for whatever reason, goes on, is cancelled, or is
+ * asked to be cancelled. */
+#define FROM_WAITING                                 \
+    (BIT(ORDER_IN_PROGRESS) | BIT(ORDER_CANCELLED) | \
+     BIT(ORDER_ASSESSING_CANCELLATION))
+
+static const order_row_t order_rows[ORDER_STATE_COUNT] = {
+    [ORDER_ACKNOWLEDGED] = {"acknowledged", false,
+                            BIT(ORDER_IN_PROGRESS) | BIT(ORDER_REJECTED) |
+                                BIT(ORDER_CANCELLED) |
+                                BIT(ORDER_ASSESSING_CANCELLATION)},
+    [ORDER_REJECTED] = {"rejected", true, 0},
+    [ORDER_PENDING] = {"pending", false, FROM_WAITING},
+    [ORDER_PENDING_EXTERNAL] = {"pendingExternal", false, FROM_WAITING},
+    [ORDER_HELD] = {"held", false, FROM_WAITING},
+    [ORDER_IN_PROGRESS] = {"inProgress", false,
+                           BIT(ORDER_COMPLETED) | BIT(ORDER_PARTIAL) |
+                               BIT(ORDER_FAILED) | BIT(ORDER_PENDING) |
+                               BIT(ORDER_PENDING_EXTERNAL) | BIT(ORDER_HELD) |
+                               BIT(ORDER_CANCELLED) |
+                               BIT(ORDER_ASSESSING_CANCELLATION)},
+    [ORDER_CANCELLED] = {"cancelled", true, 0},
+    [ORDER_COMPLETED] = {"completed", true, 0},
+    [ORDER_FAILED] = {"failed", true, 0},
+    [ORDER_PARTIAL] = {"partial", true, 0},
+    [ORDER_ASSESSING_CANCELLATION] = {"assessingCancellation", false,
+                                      BIT(ORDER_ACKNOWLEDGED) |
+                                          BIT(ORDER_IN_PROGRESS) |
+                                          BIT(ORDER_PENDING) |
+                                          BIT(ORDER_PENDING_EXTERNAL) |
+                                          BIT(ORDER_HELD) |
+                                          BIT(ORDER_PENDING_CANCELLATION)},
+    [ORDER_PENDING_CANCELLATION] = {"pendingCancellation", false,
+                                    BIT(ORDER_CANCELLED)},
+};
+
+static const char *const service_names[SERVICE_STATE_COUNT] = {
+    [SERVICE_FEASIBILITY_CHECKED] = "feasibilityChecked",
+    [SERVICE_DESIGNED] = "designed",
+    [SERVICE_RESERVED] = "reserved",
+    [SERVICE_INACTIVE] = "inactive",
+    [SERVICE_ACTIVE] = "active",
+    [SERVICE_SUSPENDED] = "suspended",
+    [SERVICE_TERMINATED] = "terminated",
+};
+
+static const char *const action_names[ACTION_COUNT] = {
+    [ACTION_ADD] = "add",
+    [ACTION_MODIFY] = "modify",
+    [ACTION_DELETE] = "delete",
+    [ACTION_NO_CHANGE] = "noChange",
+};
+
+/* The index of a name in a table, or -1. */
+static int
+find_name(const char *const *names, int n, str_t name)
+{
+    for (int i = 0; i < n; i++) {
+        if (str_is(name, names[i])) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+const char *
+order_state_name(order_state_t s)
+{
+    return order_rows[s].name;
+}
+
+bool
+order_state_parse(str_t name, order_state_t *ret)
+{
+    for (int i = 0; i < ORDER_STATE_COUNT; i++) {
+        if (str_is(name, order_rows[i].name)) {
+            *ret = (order_state_t) i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+order_state_final(order_state_t s)
+{
+    return order_rows[s].final;
+}
+
+bool
+order_state_may(order_state_t from, order_state_t to)
+{
+    return (order_rows[from].to & BIT(to)) != 0;
+}
+
+/* What a set of open states makes of the whole. */
+static order_state_t
+derive_open(unsigned seen)
+{
+    static const order_state_t rank[] = {
+        ORDER_IN_PROGRESS, ORDER_HELD, ORDER_PENDING_EXTERNAL, ORDER_PENDING};
+
+    for (size_t i = 0; i < sizeof(rank) / sizeof(rank[0]); i++) {
+        if (seen & BIT(rank[i])) {
+            return rank[i];
+        }
+    }
+    return seen == BIT(ORDER_ACKNOWLEDGED) ? ORDER_ACKNOWLEDGED
+                                           : ORDER_IN_PROGRESS;
+}
+
+order_state_t
+order_state_derive(const order_state_t *items, int n)
+{
+    unsigned seen = 0;
+    bool open = false;
+
+    for (int i = 0; i < n; i++) {
+        seen |= BIT(items[i]);
+        open = open || !order_state_final(items[i]);
+    }
+    if (seen & BIT(ORDER_REJECTED)) {
+        return ORDER_REJECTED;
+    }
+    if (open) {
+        return derive_open(seen);
+    }
+    if ((seen & ~BIT(ORDER_COMPLETED)) == 0) {
+        return ORDER_COMPLETED;
+    }
+    if (seen == BIT(ORDER_CANCELLED)) {
+        return ORDER_CANCELLED;
+    }
+    /* An item with nested items that is partial has completed something. */
+    return seen & (BIT(ORDER_COMPLETED) | BIT(ORDER_PARTIAL)) ? ORDER_PARTIAL
+                                                              : ORDER_FAILED;
+}
+
+const char *
+service_state_name(service_state_t s)
+{
+    return service_names[s];
+}
+
+bool
+service_state_parse(str_t name, service_state_t *ret)
+{
+    int i = find_name(service_names, SERVICE_STATE_COUNT, name);
+
+    if (i < 0) {
+        return false;
+    }
+    *ret = (service_state_t) i;
+    return true;
+}
+
+const char *
+action_name(action_t a)
+{
+    return action_names[a];
+}
+
+bool
+action_parse(str_t name, action_t *ret)
+{
+    int i = find_name(action_names, ACTION_COUNT, name);
+
+    if (i < 0) {
+        return false;
+    }
+    *ret = (action_t) i;
+    return true;
+}

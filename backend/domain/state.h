@@ -1,0 +1,74 @@
+/*
+ * States of orders, items and services, and the rules between them.
+ */
+#ifndef TURNUP_DOMAIN_STATE_H
+#define TURNUP_DOMAIN_STATE_H
+
+#include "proto/str.h"
+
+/* TMF641 ServiceOrderStateType and ServiceOrderItemStateType, and
+ * pendingExternal (seed 1, lifecycle table), which the strict profile shows
+ * as pending. */
+typedef enum {
+    ORDER_ACKNOWLEDGED,
+    ORDER_REJECTED,
+    ORDER_PENDING,
+    ORDER_PENDING_EXTERNAL,
+    ORDER_HELD,
+    ORDER_IN_PROGRESS,
+    ORDER_CANCELLED,
+    ORDER_COMPLETED,
+    ORDER_FAILED,
+    ORDER_PARTIAL,
+    ORDER_ASSESSING_CANCELLATION,
+    ORDER_PENDING_CANCELLATION,
+    ORDER_STATE_COUNT
+} order_state_t;
+
+const char *order_state_name(order_state_t s);
+/* false: no such state. */
+bool order_state_parse(str_t name, order_state_t *ret);
+bool order_state_final(order_state_t s);
+/* May an order or item go from one to the other? (TMF-FACTS 8.1: the
+ * published life cycle; pendingExternal moves as pending does, and may also
+ * end in failed or completed only through inProgress.) */
+bool order_state_may(order_state_t from, order_state_t to);
+
+/*
+ * The state of an order (or of an item with nested items) from its items:
+ * any rejected: rejected; any open: inProgress if one is, else held, else
+ * pendingExternal, else pending, else acknowledged if all are acknowledged,
+ * else inProgress; none open: all completed: completed, all cancelled:
+ * cancelled, none completed: failed, else partial (TMF-FACTS 8.2). n 0:
+ * completed.
+ */
+order_state_t order_state_derive(const order_state_t *items, int n);
+
+/* TMF638 ServiceStateType (v4; suspended is v5's). */
+typedef enum {
+    SERVICE_FEASIBILITY_CHECKED,
+    SERVICE_DESIGNED,
+    SERVICE_RESERVED,
+    SERVICE_INACTIVE,
+    SERVICE_ACTIVE,
+    SERVICE_SUSPENDED,
+    SERVICE_TERMINATED,
+    SERVICE_STATE_COUNT
+} service_state_t;
+
+const char *service_state_name(service_state_t s);
+bool service_state_parse(str_t name, service_state_t *ret);
+
+/* OrderItemActionType */
+typedef enum {
+    ACTION_ADD,
+    ACTION_MODIFY,
+    ACTION_DELETE,
+    ACTION_NO_CHANGE,
+    ACTION_COUNT
+} action_t;
+
+const char *action_name(action_t a);
+bool action_parse(str_t name, action_t *ret);
+
+#endif

@@ -1,0 +1,556 @@
+/*
+ * A family's pool: the shell. Hints come from the stream, activations are
+ * loaded, their events are put in, batches are started.
+ *
+ * Whose an activation is: activation.owner names the worker slot that has it
+ * in memory. A slot that starts again takes up what it owned (recovery); what
+ * nobody owns is due at a time and is hinted by the keeper.
+ */
+#include "backend/pools/family.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backend/store/statements.h"
+#include "proto/keys.h"
+
+#define CLAIM_IDLE_MS  10000
+#define TICK_MS        1000
+#define LOAD_MAX       256 /* activations of one load */
+#define CALLS_MAX      1024
+#define CALLS_HOST_MAX 256
+
+/* PostgreSQL --------------------------------------------------------------- */
+
+pg_t *
+pool_take_pg(pool_t *p, int *ret_connection)
+{
+    for (int i = 0; i < WORKER_CONNECTIONS; i++) {
+        if (!p->pg_busy[i] && pg_up(p->worker.pg[i])) {
+            p->pg_busy[i] = true;
+            *ret_connection = i;
+            return p->worker.pg[i];
+        }
+    }
+    return NULL;
+}
+
+void
+pool_give_pg(pool_t *p, int connection)
+{
+    p->pg_busy[connection] = false;
+    pool_kick(p);
+}
+
+int64_t
+pool_now(const pool_t *p)
+{
+    return clock_us() + p->clock_offset_us;
+}
+
+const family_t *
+pool_definition(const pool_t *p, int id)
+{
+    for (int i = 0; i < p->definition_count; i++) {
+        if (p->definition_ids[i] == id) {
+            return p->definitions[i];
+        }
+    }
+    return NULL;
+}
+
+void
+pool_kick(pool_t *p)
+{
+    event_active(p->kick, EV_TIMEOUT, 0);
+}
+
+/* Hints -------------------------------------------------------------------- */
+
+void
+hint_release(pool_t *p, hint_t *h)
+{
+    str_t id;
+
+    if (!h || --h->waiting > 0) {
+        return;
+    }
+    id = str_of(h->id);
+    stream_done(p->stream, p->stream_key, &id, 1);
+    free(h);
+}
+
+static void
+read_on(pool_t *p)
+{
+    if (p->reading || p->worker.stopping || p->loads > 0 ||
+        map_count(p->live) >= FAMILY_MAX_LIVE) {
+        return;
+    }
+    p->reading = true;
+    stream_credit(p->stream, 1);
+}
+
+/* Loading ------------------------------------------------------------------ */
+
+/* One read of activations and of their signals. */
+typedef struct {
+    pool_t *pool;
+    arena_t *arena;
+    uuid_t *ids;
+    hint_t **hints; /* one each id, or NULL */
+    int count;
+    int connection;
+} load_t;
+
+static hint_t *
+load_hint(load_t *l, uuid_t id)
+{
+    for (int i = 0; i < l->count; i++) {
+        if (uuid_eq(l->ids[i], id) && l->hints[i]) {
+            hint_t *h = l->hints[i];
+
+            l->hints[i] = NULL;
+            return h;
+        }
+    }
+    return NULL;
+}
+
+/* Begins, goes on, or leaves it lying: what its row says. */
+static void
+resume(pool_t *p, work_t *w, const activation_record_t *r)
+{
+    switch (w->run.phase) {
+    case RUN_NEW:
+        work_event(p, w, r->failed_depends ? EVENT_CANCEL : EVENT_START);
+        break;
+    case RUN_FORWARD:
+    case RUN_UNDOING:
+        command_perform(p, w); /* again, with the same idempotency key */
+        break;
+    case RUN_WAITING:
+        if (w->run.deadline_us <= r->now_us) {
+            work_event(p, w, EVENT_DEADLINE);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static bool
+is_wanted(const pool_t *p, const activation_record_t *r)
+{
+    bool blocked = r->open_depends > 0 && !r->failed_depends && !r->run.len;
+
+    return !blocked && (!r->owner.len || str_is(r->owner, p->worker.slot));
+}
+
+static void
+on_activations(void *ctx, const PGresult *res)
+{
+    load_t *l = ctx;
+    pool_t *p = l->pool;
+
+    for (int i = 0; i < PQntuples(res); i++) {
+        activation_record_t r;
+        work_t *w;
+
+        activation_read(res, i, &r);
+        p->clock_offset_us = r.now_us - clock_us();
+        if (map_get(p->live, r.id) || !is_wanted(p, &r)) {
+            continue;
+        }
+        w = work_create(p, &r);
+        if (!w) {
+            continue;
+        }
+        w->hint = load_hint(l, r.id);
+        (void) map_put(p->live, r.id, w);
+        resume(p, w, &r);
+    }
+}
+
+static void
+on_signals(void *ctx, const PGresult *res)
+{
+    load_t *l = ctx;
+
+    for (int i = 0; i < PQntuples(res); i++) {
+        work_t *w = map_get(l->pool->live, pg_uuid(res, i, 1));
+        str_t body = pg_text(res, i, 3);
+        input_t in = {.event = {.kind = EVENT_DONE, .retry_after_ms = -1},
+                      .seq = -1,
+                      .visit = pg_int(res, i, 2),
+                      .signal = pg_long(res, i, 0)};
+
+        if (w) {
+            in.body = xcalloc(1, body.len + 1);
+            memcpy(in.body, body.len ? body.data : "", body.len);
+            work_input(l->pool, w, &in);
+        }
+    }
+}
+
+/* Those that wait for a vendor and for whom nothing has come are let go. */
+static void
+drop_idle(pool_t *p, const load_t *l)
+{
+    for (int i = 0; i < l->count; i++) {
+        work_t *w = map_get(p->live, l->ids[i]);
+
+        if (w && !w->in_batch && list_empty(&w->inputs) &&
+            w->run.phase == RUN_WAITING) {
+            work_free(p, w);
+        }
+    }
+}
+
+static void
+on_loaded(void *ctx, pg_outcome_t outcome, const char *sqlstate,
+          const char *message)
+{
+    load_t *l = ctx;
+    pool_t *p = l->pool;
+
+    if (outcome != PG_OK) {
+        /* the keeper hints again; an entry not acknowledged comes again */
+        log_event(LOG_WARN, "activations not loaded", "sqlstate", sqlstate,
+                  "why", message, NULL);
+    }
+    drop_idle(p, l);
+    for (int i = 0; i < l->count; i++) {
+        hint_release(p, l->hints[i]);
+    }
+    p->loads--;
+    pool_give_pg(p, l->connection);
+    arena_free(l->arena);
+    read_on(p);
+}
+
+static void
+load_send(load_t *l)
+{
+    pool_t *p = l->pool;
+    pg_t *pg = worker_pg(&p->worker);
+
+    if (!pg) {
+        pg = p->worker.pg[0]; /* ends with PG_UNKNOWN */
+    }
+    for (int i = 0; i < WORKER_CONNECTIONS; i++) {
+        if (p->worker.pg[i] == pg) {
+            l->connection = i;
+        }
+    }
+    activations_load(pg, l->arena, l->ids, l->count, on_activations, l);
+    signals_load(pg, l->arena, l->ids, l->count, on_signals, l);
+    pg_commit(pg, on_loaded, l);
+}
+
+static load_t *
+load_create(pool_t *p, int most)
+{
+    arena_t *a = arena_create();
+    load_t *l = arena_new(a, load_t);
+
+    l->pool = p;
+    l->arena = a;
+    l->ids = arena_array(a, uuid_t, (size_t) most);
+    l->hints = arena_array(a, hint_t *, (size_t) most);
+    return l;
+}
+
+void
+pool_load(pool_t *p, const uuid_t *ids, int n, hint_t *hint)
+{
+    load_t *l = load_create(p, n);
+
+    for (int i = 0; i < n; i++) {
+        l->ids[i] = ids[i];
+        l->hints[i] = hint;
+    }
+    l->count = n;
+    p->loads++;
+    load_send(l);
+}
+
+static int
+entry_ids(const stream_entry_t *e, uuid_t *ids, int most)
+{
+    int n = 0;
+
+    for (int i = 0; i + 1 < e->field_count && n < most; i += 2) {
+        if (str_is(e->fields[i], "activation") &&
+            uuid_parse(e->fields[i + 1], &ids[n])) {
+            n++;
+        }
+    }
+    return n;
+}
+
+static void
+on_hints(void *ctx, const stream_entry_t *entries, int n)
+{
+    pool_t *p = ctx;
+    load_t *l = load_create(p, n * LOAD_MAX);
+
+    p->reading = false;
+    for (int i = 0; i < n; i++) {
+        hint_t *h = xcalloc(1, sizeof(*h));
+        int count = entry_ids(&entries[i], l->ids + l->count, LOAD_MAX);
+
+        snprintf(h->id, sizeof(h->id), "%.*s", STR_FMT(entries[i].id));
+        h->waiting = count + 1;
+        for (int k = 0; k < count; k++) {
+            l->hints[l->count++] = h;
+        }
+        hint_release(p, h); /* at once, when it names nothing */
+    }
+    p->loads++;
+    load_send(l);
+}
+
+/* Starting ----------------------------------------------------------------- */
+
+static const char *
+environment(const char *name)
+{
+    return getenv(name);
+}
+
+static void
+on_definitions(void *ctx, const PGresult *res)
+{
+    pool_t *p = ctx;
+
+    for (int i = 0; i < PQntuples(res); i++) {
+        int id = pg_int(res, i, 0), errors = 0;
+        family_error_t e[FAMILY_MAX_ERRORS];
+        family_t *f;
+
+        if (pool_definition(p, id) ||
+            p->definition_count == FAMILY_MAX_DEFINITIONS) {
+            continue;
+        }
+        f = family_parse(pg_text(res, i, 4), environment, e, &errors);
+        if (!f) {
+            log_event(LOG_ERROR, "stored definition refused", "why",
+                      errors ? e[0].message : "?", NULL);
+            continue;
+        }
+        p->definitions[p->definition_count] = f;
+        p->definition_ids[p->definition_count++] = id;
+    }
+}
+
+static void
+on_secret(void *ctx, const PGresult *res)
+{
+    pool_t *p = ctx;
+    str_t s = PQntuples(res) ? pg_text(res, 0, 0) : STR_NONE;
+
+    p->secret_len = s.len < sizeof(p->secret) ? s.len : sizeof(p->secret);
+    memcpy(p->secret, s.len ? s.data : "", p->secret_len);
+}
+
+static void
+on_changes(void *ctx, const PGresult *res)
+{
+    pool_t *p = ctx;
+
+    for (int i = 0; i < PQntuples(res); i++) {
+        specification_record_t s;
+
+        specification_read(res, i, &s);
+        catalog_apply(p->catalog, &s);
+    }
+}
+
+/* What this slot had in memory when it died. */
+static void
+on_mine(void *ctx, const PGresult *res)
+{
+    pool_t *p = ctx;
+    int n = PQntuples(res);
+
+    for (int from = 0; from < n; from += LOAD_MAX) {
+        uuid_t ids[LOAD_MAX];
+        int count = 0;
+
+        for (; count < LOAD_MAX && from + count < n; count++) {
+            ids[count] = pg_uuid(res, from + count, 0);
+        }
+        pool_load(p, ids, count, NULL);
+    }
+    if (n) {
+        char text[16];
+
+        snprintf(text, sizeof(text), "%d", n);
+        log_event(LOG_INFO, "activations taken up again", "count", text, NULL);
+    }
+}
+
+static void
+on_prepared(void *ctx, pg_outcome_t outcome, const char *sqlstate,
+            const char *message)
+{
+    pool_t *p = ctx;
+
+    (void) sqlstate;
+    (void) message;
+    p->preparing = false;
+    if (outcome == PG_OK && !p->ready_for_work) {
+        p->ready_for_work = true;
+        log_event(LOG_INFO, "ready", NULL);
+        read_on(p);
+    }
+}
+
+static void
+prepare(pool_t *p)
+{
+    pg_t *pg = worker_pg(&p->worker);
+    arena_t *a;
+
+    if (!pg || p->preparing || p->worker.settings->paused) {
+        return;
+    }
+    p->preparing = true;
+    a = arena_create();
+    definitions_load(pg, a, p->family, on_definitions, p);
+    specifications_changes(pg, a, catalog_change(p->catalog), on_changes, p);
+    if (!p->ready_for_work) {
+        secret_load(pg, a, on_secret, p);
+        activations_mine(pg, a, str_of(p->worker.slot), on_mine, p);
+    }
+    worker_seen(pg, a, str_of(p->worker.slot));
+    pg_commit(pg, on_prepared, p);
+    arena_free(a);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *ctx)
+{
+    pool_t *p = ctx;
+
+    (void) fd;
+    (void) what;
+    prepare(p);
+    if (p->ready_for_work) {
+        read_on(p);
+        pool_kick(p);
+    }
+}
+
+static void
+on_kick(evutil_socket_t fd, short what, void *ctx)
+{
+    (void) fd;
+    (void) what;
+    batch_start(ctx);
+}
+
+static void
+on_pg(worker_t *w, int connection, bool up)
+{
+    pool_t *p = w->pool_ctx;
+
+    (void) connection;
+    if (up && !p->ready_for_work) {
+        prepare(p);
+    }
+    if (up) {
+        pool_kick(p);
+    }
+}
+
+/* Calls under way are not waited for: they are made again, under the same
+ * idempotency keys, by whoever takes this slot. */
+static void
+on_stop(worker_t *w)
+{
+    pool_t *p = w->pool_ctx;
+
+    stream_pause(p->stream);
+    if (p->batches == 0) {
+        worker_exit(w);
+    }
+}
+
+static void
+open_stream(pool_t *p)
+{
+    const settings_t *s = p->worker.settings;
+    char name[256];
+    stream_options_t o = {
+        .address = &s->redis,
+        .stream_count = 1,
+        .group = KEY_FAMILY_GROUP,
+        .consumer = p->worker.slot,
+        .batch = settings_batch(s, p->name) / 16 + 1,
+        .claim_idle_ms = CLAIM_IDLE_MS,
+        .on_batch = on_hints,
+        .ctx = p,
+    };
+
+    snprintf(name, sizeof(name), "%.*s", STR_FMT(p->family));
+    p->stream_key = worker_key(s, KEY_FAMILY, name);
+    o.streams[0] = p->stream_key;
+    p->stream = stream_open(p->worker.base, &o);
+}
+
+static void
+pool_open(pool_t *p, const settings_t *s, const char *family, int n)
+{
+    http_options_t http = {.max_connections = CALLS_MAX,
+                           .max_host_connections = CALLS_HOST_MAX,
+                           .allow_private = true,
+                           .user_agent = "turnup"};
+    size_t size = strlen(family) + sizeof("family:");
+    struct timeval tick = {TICK_MS / 1000, 0};
+
+    p->name = xcalloc(1, size);
+    snprintf(p->name, size, "family:%s", family);
+    p->family = str_of(p->name + strlen("family:"));
+    p->live = map_create();
+    p->catalog = catalog_create();
+    list_init(&p->ready);
+    worker_open(&p->worker, s, p->name, n, store_statements);
+    p->worker.pool_ctx = p;
+    p->worker.on_pg = on_pg;
+    p->worker.on_stop = on_stop;
+    p->transitions = worker_counter(&p->worker, "transitions");
+    p->calls = worker_counter(&p->worker, "calls");
+    p->failures = worker_counter(&p->worker, "call_failures");
+    p->completed = worker_counter(&p->worker, "activations_completed");
+    p->failed = worker_counter(&p->worker, "activations_failed");
+    p->stale = worker_counter(&p->worker, "transitions_stale");
+    p->http = http_open(p->worker.base, &http);
+    p->kick = event_new(p->worker.base, -1, 0, on_kick, p);
+    p->tick = event_new(p->worker.base, -1, EV_PERSIST, on_tick, p);
+    event_add(p->tick, &tick);
+    open_stream(p);
+}
+
+int
+family_main(const settings_t *s, const char *family, int n)
+{
+    pool_t *p = xcalloc(1, sizeof(*p));
+    char err[512];
+
+    pool_open(p, s, family, n);
+    if (!catalog_read_families(p->catalog, s->families, err, sizeof(err))) {
+        log_event(LOG_ERROR, "families", "why", err, NULL);
+        return 2;
+    }
+    for (int i = 0; i < catalog_family_count(p->catalog); i++) {
+        const family_t *f = catalog_family_at(p->catalog, i);
+
+        if (str_eq(f->name, p->family)) {
+            buf_printf(&p->worker.fingerprints, "{\"%s\":\"%s\"}", family,
+                       f->hash);
+        }
+    }
+    return worker_run(&p->worker);
+}

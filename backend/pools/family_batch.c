@@ -1,0 +1,887 @@
+/*
+ * A batch of transitions: decide, write in one segment, then act.
+ *
+ * Until the commit an activation in memory keeps its place (work.run), so a
+ * batch that failed can be decided again. Its members then go one by one; a
+ * member whose row was moved by somebody else (stale) is forgotten and read
+ * anew.
+ */
+#include "backend/pools/family.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backend/pools/family_order.h"
+#include "backend/store/orders.h"
+#include "backend/store/outbox.h"
+#include "backend/store/resources.h"
+#include "backend/store/services.h"
+#include "backend/tmf/order.h"
+#include "backend/tmf/service.h"
+
+#define TRIES_MAX  3
+#define TEXT_MAX   ((size_t) JSON_MAX_BYTES)
+#define RETRY_MS   1000
+#define DETAIL_MAX 500
+
+typedef struct {
+    work_t *work;
+    input_t *input; /* NULL: only a store command is to be done */
+    decision_t d;
+    bool moves; /* there is a transition to write */
+    /* a store command that goes with it, and what came of it */
+    const command_t *store;
+    str_t claim;
+    bool stored;
+    char *variables; /* what it set; goes into an input */
+} member_t;
+
+typedef struct {
+    pool_t *pool;
+    arena_t *arena;
+    pg_t *pg;
+    int connection;
+    member_t *members;
+    int count;
+    int64_t now_us;
+    rows_t transitions, journal, states, signals, allocations, releases;
+    inventory_rows_t inventory;
+    outbox_t outbox;
+    family_orders_t orders; /* those of several items */
+    hints_t hints;
+} batch_t;
+
+/* Deciding ----------------------------------------------------------------- */
+
+static const char *const event_names[EVENT_COUNT] = {
+    [EVENT_START] = "start",         [EVENT_DONE] = "done",
+    [EVENT_ACCEPTED] = "accepted",   [EVENT_FAILED] = "failed",
+    [EVENT_EXHAUSTED] = "exhausted", [EVENT_MISMATCH] = "mismatch",
+    [EVENT_DEADLINE] = "deadline",   [EVENT_CANCEL] = "cancel",
+};
+
+static bool
+speaks_to(const work_t *w, const input_t *in)
+{
+    if (in->visit >= 0) {
+        return in->visit == w->run.path_length &&
+               (w->run.phase == RUN_FORWARD || w->run.phase == RUN_WAITING);
+    }
+    return in->seq < 0 || in->seq == w->run.seq;
+}
+
+static void
+fail_input(input_t *in, const char *code, str_t what)
+{
+    char text[256];
+
+    in->event = (event_t){
+        .kind = EVENT_FAILED, .permanent = true, .retry_after_ms = -1};
+    snprintf(in->code, sizeof(in->code), "%s", code);
+    snprintf(text, sizeof(text), "no value for %.*s", STR_FMT(what));
+    free(in->message);
+    in->message = xstrdup(text);
+}
+
+static void
+decide(batch_t *b, member_t *m)
+{
+    work_t *w = m->work;
+    input_t *in = m->input;
+    str_t missing = STR_NONE;
+
+    if (!in || !speaks_to(w, in)) {
+        return;
+    }
+    if (in->body) {
+        command_callback(w->machine->states[w->run.state].command, in);
+        free(in->body);
+        in->body = NULL;
+    }
+    if (in->variables) {
+        work_set_variables(w, str_of(in->variables));
+    }
+    machine_step(w->machine, &w->run, &in->event, b->now_us, random_unit(),
+                 &m->d);
+    if (!m->d.ignored && m->d.inventory &&
+        !work_apply(w, m->d.inventory, &missing)) {
+        fail_input(in, "missingValue", missing);
+        machine_step(w->machine, &w->run, &in->event, b->now_us, random_unit(),
+                     &m->d);
+    }
+    m->moves = !m->d.ignored;
+}
+
+/* What is shown outside ---------------------------------------------------- */
+
+static str_t
+keep(work_t *w, buf_t *b)
+{
+    str_t s = arena_str(w->arena, buf_view(b));
+
+    buf_free(b);
+    return s;
+}
+
+static void
+set_error(batch_t *b, member_t *m)
+{
+    work_t *w = m->work;
+    const input_t *in = m->input;
+    const char *code = in->code[0]                        ? in->code
+                       : in->event.kind == EVENT_DEADLINE ? "deadline"
+                       : in->event.kind == EVENT_CANCEL   ? "cancelled"
+                                                          : "failed";
+    str_t reason, message;
+    buf_t out;
+
+    reason = w->run.state >= 0
+                 ? arena_printf(b->arena, "Step %.*s failed",
+                                STR_FMT(w->machine->states[w->run.state].name))
+                 : STR("Not begun: an item it depends on did not complete");
+    message = in->message ? str_of(in->message)
+              : in->event.kind == EVENT_DEADLINE
+                  ? STR("No answer within the step's deadline")
+                  : reason;
+    buf_init(&out, TEXT_MAX);
+    buf_char(&out, '[');
+    order_error_message(&out, str_of(code), reason, message, in->status,
+                        b->now_us, STR_NONE);
+    buf_char(&out, ']');
+    w->error = keep(w, &out);
+}
+
+/* Something was left behind: said, not hidden. */
+static void
+set_undo_failed(batch_t *b, work_t *w)
+{
+    buf_t out;
+
+    buf_init(&out, TEXT_MAX);
+    buf_puts(&out, w->error.len ? "" : "[");
+    buf_put(&out, w->error.data, w->error.len ? w->error.len - 1 : 0);
+    json_comma(&out);
+    order_error_message(&out, STR("undoIncomplete"), STR("Undo incomplete"),
+                        STR("Not everything could be undone; the target needs "
+                            "a person"),
+                        0, b->now_us, STR_NONE);
+    buf_char(&out, ']');
+    w->error = keep(w, &out);
+}
+
+static void
+set_pending(batch_t *b, member_t *m)
+{
+    work_t *w = m->work;
+    const command_t *c = w->machine->states[m->d.next.state].command;
+    str_t missing;
+    buf_t party, reason, out;
+
+    buf_init(&party, 65536);
+    buf_init(&reason, 65536);
+    buf_init(&out, TEXT_MAX);
+    if (!c->party ||
+        !template_render(c->party, &w->context, &party, &missing)) {
+        buf_str(&party, c->target->name);
+    }
+    if (c->reason) {
+        (void) template_render(c->reason, &w->context, &reason, &missing);
+    }
+    order_pending_external(&out, buf_view(&party), buf_view(&reason),
+                           b->now_us, m->d.next.deadline_us);
+    w->pending = keep(w, &out);
+    buf_free(&party);
+    buf_free(&reason);
+}
+
+/* Inventory ---------------------------------------------------------------- */
+
+static service_record_t
+service_record(const batch_t *b, const work_t *w)
+{
+    return (service_record_t){
+        .id = w->service_id,
+        .created_us = b->now_us,
+        .configuration_id = w->configuration_id,
+        .timeline = STR("CURRENT"),
+        .valid_from_us = b->now_us,
+        .valid_to_us = NO_TIME,
+        .state = w->service_state,
+        .operating_status = w->operating_status,
+        .name = w->name,
+        .category = w->category,
+        .service_type = w->service_type,
+        .spec_id = w->spec_id,
+        .spec_version = w->spec_version,
+        .spec_name = json_text(w->context.spec, "name"),
+        .characteristics = w->characteristics,
+        .resources = w->resources,
+        .order_id = w->order_id,
+        .item_id = w->item_id,
+    };
+}
+
+static void
+tell_service(batch_t *b, work_t *w, const char *type)
+{
+    service_record_t s = service_record(b, w);
+    char id[UUID_TEXT + 1];
+    buf_t data;
+
+    uuid_print(w->service_id, id);
+    buf_init(&data, TEXT_MAX);
+    service_change_data(&data, &s);
+    outbox_add(&b->outbox, b->now_us, STR("inventory"), str_of(type),
+               str_of(id), buf_view(&data), w->traceparent);
+    buf_free(&data);
+    w->told_state = w->service_state;
+}
+
+static void
+insert_configuration(batch_t *b, work_t *w, const char *timeline)
+{
+    rows_t *r = &b->inventory.inserts;
+
+    rows_uuid(r, w->configuration_id);
+    rows_uuid(r, w->service_id);
+    rows_text(r, str_of(timeline));
+    rows_some(r, w->name.len ? w->name : json_text(w->context.spec, "name"));
+    rows_some(r, w->category);
+    rows_some(r, w->service_type);
+    rows_text(r, w->spec_id);
+    rows_text(r, w->spec_version);
+    rows_text(r, str_of(service_state_name(w->service_state)));
+    rows_some(r, w->operating_status);
+    rows_text(r, w->characteristics);
+    rows_some(r, w->resources);
+    rows_some(r, w->service_doc);
+    rows_uuid(r, w->order_id);
+    rows_text(r, w->item_id);
+    w->in_inventory = true;
+}
+
+static void
+update_configuration(batch_t *b, work_t *w)
+{
+    rows_t *r = &b->inventory.updates;
+
+    rows_uuid(r, w->configuration_id);
+    rows_text(r, str_of(service_state_name(w->service_state)));
+    rows_some(r, w->operating_status);
+    rows_text(r, w->characteristics);
+    rows_some(r, w->resources);
+}
+
+/* add: the service comes to be with its first inventory change. */
+static void
+write_add(batch_t *b, member_t *m)
+{
+    work_t *w = m->work;
+    bool ended_well = m->d.next.phase == RUN_COMPLETED;
+
+    if (!w->in_inventory && (m->d.inventory || ended_well)) {
+        if (ended_well) {
+            w->service_state = SERVICE_ACTIVE;
+        }
+        rows_uuid(&b->inventory.instances, w->service_id);
+        rows_text(&b->inventory.instances, STR("{}"));
+        insert_configuration(b, w, "CURRENT");
+        tell_service(b, w, "ServiceCreateEvent");
+        return;
+    }
+    if (m->d.finished && !ended_well && w->in_inventory) {
+        w->service_state = SERVICE_TERMINATED;
+        w->operating_status = STR("stopped");
+        w->resources = STR("[]");
+    } else if (!m->d.inventory) {
+        return;
+    }
+    update_configuration(b, w);
+    tell_service(b, w,
+                 w->told_state != w->service_state
+                     ? "ServiceStateChangeEvent"
+                     : "ServiceAttributeValueChangeEvent");
+}
+
+/* modify: a PENDING configuration that becomes CURRENT, or vanishes. */
+static void
+write_modify(batch_t *b, member_t *m)
+{
+    work_t *w = m->work;
+
+    if (!w->in_inventory) {
+        insert_configuration(b, w, "PENDING");
+    } else if (m->d.inventory) {
+        update_configuration(b, w);
+    }
+    if (!m->d.finished) {
+        return;
+    }
+    if (m->d.next.phase == RUN_COMPLETED) {
+        rows_uuid(&b->inventory.promotions, w->configuration_id);
+        rows_uuid(&b->inventory.promotions, w->service_id);
+        tell_service(b, w,
+                     w->told_state != w->service_state
+                         ? "ServiceStateChangeEvent"
+                         : "ServiceAttributeValueChangeEvent");
+    } else {
+        rows_uuid(&b->inventory.drops, w->configuration_id);
+    }
+}
+
+/* delete: the CURRENT configuration goes through its states; put back when
+ * everything was undone. */
+static void
+write_delete(batch_t *b, member_t *m)
+{
+    work_t *w = m->work;
+    const json_t *before = json_get(w->context.variable, "before");
+    bool undone = m->d.finished && m->d.next.phase != RUN_COMPLETED &&
+                  !m->d.next.undo_failed && w->run.phase == RUN_UNDOING;
+
+    if (undone && before) {
+        (void) service_state_parse(json_text(before, "state"),
+                                   &w->service_state);
+        w->resources = json_get(before, "supportingResource")->raw;
+    } else if (!m->d.inventory) {
+        return;
+    }
+    update_configuration(b, w);
+    tell_service(b, w,
+                 w->told_state != w->service_state
+                     ? "ServiceStateChangeEvent"
+                     : "ServiceAttributeValueChangeEvent");
+}
+
+static void
+write_inventory(batch_t *b, member_t *m)
+{
+    switch (m->work->action) {
+    case ACTION_ADD:
+        write_add(b, m);
+        break;
+    case ACTION_MODIFY:
+        write_modify(b, m);
+        break;
+    default:
+        write_delete(b, m);
+        break;
+    }
+    if (m->d.finished && m->work->action != ACTION_ADD) {
+        rows_uuid(&b->inventory.released, m->work->id);
+    }
+}
+
+/* The segment -------------------------------------------------------------- */
+
+static void
+write_transition(batch_t *b, member_t *m)
+{
+    work_t *w = m->work;
+    const run_t *next = &m->d.next;
+    bool live = next->phase == RUN_FORWARD || next->phase == RUN_UNDOING;
+    buf_t run;
+    rows_t *r = &b->transitions;
+
+    buf_init(&run, TEXT_MAX);
+    run_print(w->machine, next, &run);
+    rows_uuid(r, w->id);
+    rows_int(r, w->run.seq);
+    rows_text(r, buf_view(&run));
+    rows_some(r, m->input->variables || w->run.phase == RUN_NEW ? w->variables
+                                                                : STR_NONE);
+    rows_text(r, str_of(order_state_name(m->d.item_state)));
+    rows_some(r, w->pending);
+    rows_some(r, m->d.gave_up || next->undo_failed ? w->error : STR_NONE);
+    rows_some(r, live ? str_of(b->pool->worker.slot) : STR_NONE);
+    rows_time(r, next->phase == RUN_WAITING ? next->deadline_us : PG_NO_TIME);
+    buf_free(&run);
+}
+
+static void
+write_journal(batch_t *b, member_t *m)
+{
+    const run_t *next = &m->d.next;
+    work_t *w = m->work;
+    str_t detail = m->input->message ? str_of(m->input->message) : STR_NONE;
+    rows_t *r = &b->journal;
+
+    if (detail.len > DETAIL_MAX) {
+        detail.len = utf8_valid((str_t){detail.data, DETAIL_MAX});
+    }
+    rows_uuid(r, w->id);
+    rows_int(r, next->seq);
+    rows_text(r, str_of(event_names[m->input->event.kind]));
+    rows_text(r,
+              arena_printf(b->arena, "%s:%.*s", run_phase_name(next->phase),
+                           STR_FMT(next->state >= 0
+                                       ? w->machine->states[next->state].name
+                                       : STR(""))));
+    rows_int(r, next->attempt);
+    rows_some(r, detail);
+}
+
+/* The next command is SQL: it goes with this segment. */
+static void
+write_store_command(batch_t *b, member_t *m, const run_t *at)
+{
+    work_t *w = m->work;
+    const command_t *c = run_command(w->machine, at);
+    char id[UUID_TEXT + 1];
+    str_t missing;
+    buf_t pool, key;
+
+    if (!c || (c->kind != COMMAND_ALLOCATE && c->kind != COMMAND_RELEASE)) {
+        return;
+    }
+    buf_init(&pool, 4096);
+    buf_init(&key, 4096);
+    m->store = c;
+    if (template_render(c->pool, &w->context, &pool, &missing)) {
+        uuid_print(w->id, id);
+        run_idempotency_key(w->machine, at, id, &key);
+        m->claim = arena_str(b->arena, buf_view(&key));
+        if (c->kind == COMMAND_ALLOCATE) {
+            rows_text(&b->allocations, m->claim);
+            rows_text(&b->allocations, buf_view(&pool));
+            rows_uuid(&b->allocations, w->service_id);
+        } else {
+            rows_text(&b->releases, buf_view(&pool));
+            rows_uuid(&b->releases, w->service_id);
+            m->stored = true;
+        }
+    }
+    buf_free(&pool);
+    buf_free(&key);
+}
+
+static void
+write_member(batch_t *b, member_t *m)
+{
+    work_t *w = m->work;
+    const run_t *at = m->moves ? &m->d.next : &w->run;
+
+    if (m->input && m->input->signal) {
+        rows_long(&b->signals, m->input->signal);
+    }
+    if (m->moves) {
+        if (m->d.gave_up) {
+            set_error(b, m);
+        }
+        if (m->d.finished && m->d.next.undo_failed) {
+            set_undo_failed(b, w);
+        }
+        w->pending = STR_NONE;
+        if (m->d.next.phase == RUN_WAITING) {
+            set_pending(b, m);
+        }
+        write_inventory(b, m);
+        write_transition(b, m);
+        write_journal(b, m);
+    }
+    if (m->moves ? m->d.perform && !m->d.delay_ms : w->store_command) {
+        write_store_command(b, m, at);
+    }
+}
+
+static void
+write_order(batch_t *b, member_t *m)
+{
+    work_t *w = m->work;
+    family_order_change_t c = {
+        .order_id = w->order_id,
+        .external_id = w->external_id,
+        .traceparent = w->traceparent,
+        .order_date_us = w->order_date_us,
+        .start_us = w->order_start_us,
+        .item = {.item_id = w->item_id,
+                 .action = action_name(w->action),
+                 .state = m->d.item_state,
+                 .service_id = w->service_id,
+                 .characteristics = m->d.next.phase == RUN_COMPLETED
+                                        ? w->characteristics
+                                        : STR_NONE,
+                 .error = w->error,
+                 .pending = w->pending},
+        .before = run_item_state(&w->run),
+    };
+
+    if (c.before == c.item.state) {
+        return;
+    }
+    if (w->item_count == 1) {
+        family_order_single(&c, b->now_us, b->arena, &b->states, &b->outbox);
+        if (w->order_start_us == NO_TIME) {
+            w->order_start_us = b->now_us;
+        }
+    } else {
+        family_orders_add(&b->orders, &c, m->d.finished);
+    }
+}
+
+static void
+batch_rows_init(batch_t *b)
+{
+    transition_rows_init(&b->transitions, b->arena);
+    journal_rows_init(&b->journal, b->arena);
+    order_states_init(&b->states, b->arena);
+    rows_init(&b->signals, b->arena, "l");
+    allocation_rows_init(&b->allocations, b->arena);
+    release_rows_init(&b->releases, b->arena);
+    inventory_rows_init(&b->inventory, b->arena);
+    outbox_init(&b->outbox, b->arena);
+    hints_init(&b->hints, b->arena);
+    family_orders_init(&b->orders, b->arena);
+}
+
+static void
+on_allocated(void *ctx, const PGresult *res)
+{
+    batch_t *b = ctx;
+
+    for (int i = 0; i < PQntuples(res); i++) {
+        str_t claim = pg_text(res, i, 0);
+
+        for (int k = 0; k < b->count; k++) {
+            member_t *m = &b->members[k];
+
+            if (m->store && m->store->kind == COMMAND_ALLOCATE &&
+                str_eq(m->claim, claim)) {
+                buf_t v;
+
+                buf_init(&v, 65536);
+                buf_char(&v, '{');
+                json_comma(&v);
+                buf_json(&v, m->store->variable);
+                buf_char(&v, ':');
+                buf_json(&v, pg_text(res, i, 1));
+                buf_char(&v, '}');
+                free(m->variables);
+                m->variables = xstrdup(v.data);
+                m->stored = true;
+                buf_free(&v);
+            }
+        }
+    }
+}
+
+static void
+on_woken(void *ctx, const PGresult *res)
+{
+    batch_t *b = ctx;
+
+    for (int i = 0; i < PQntuples(res); i++) {
+        hints_add(&b->hints, pg_uuid(res, i, 0), pg_text(res, i, 1));
+    }
+}
+
+static void batch_ended(void *ctx, pg_outcome_t outcome, const char *sqlstate,
+                        const char *message);
+
+static void
+batch_write(batch_t *b)
+{
+    pg_t *pg = b->pg;
+    arena_t *a = b->arena;
+
+    transitions_apply(&b->transitions, pg, a);
+    inventory_apply(&b->inventory, pg, a);
+    order_states_update(&b->states, pg, a);
+    outbox_insert(&b->outbox, pg, a);
+    journal_insert(&b->journal, pg, a);
+    if (b->signals.count) {
+        signals_delete(pg, a, &b->signals);
+    }
+    resources_allocate(&b->allocations, pg, a, on_allocated, b);
+    resources_release(&b->releases, pg, a);
+    if (b->orders.wake_count) {
+        activations_wake(pg, a, b->orders.wake, b->orders.wake_count, on_woken,
+                         b);
+    }
+    pg_commit(pg, batch_ended, b);
+}
+
+static void
+on_locked_orders(void *ctx, const PGresult *res)
+{
+    family_orders_locked(&((batch_t *) ctx)->orders, res);
+}
+
+/* The orders are ours until the commit: what their states are to be follows
+ * from their items as they are now, and from this batch. */
+static void
+on_locked_items(void *ctx, const PGresult *res)
+{
+    batch_t *b = ctx;
+
+    if (!res) {
+        pg_commit(b->pg, batch_ended, b);
+        return;
+    }
+    family_orders_items(&b->orders, res);
+    family_orders_derive(&b->orders, b->now_us, &b->states, &b->outbox);
+    batch_write(b);
+}
+
+static void
+batch_run(batch_t *b)
+{
+    for (int i = 0; i < b->count; i++) {
+        decide(b, &b->members[i]);
+        write_member(b, &b->members[i]);
+        if (b->members[i].moves) {
+            write_order(b, &b->members[i]);
+        }
+    }
+    if (b->orders.count) {
+        orders_lock(b->pg, b->arena, b->orders.ids, b->orders.count,
+                    on_locked_orders, on_locked_items, b);
+    } else {
+        batch_write(b);
+    }
+}
+
+/* After it ----------------------------------------------------------------- */
+
+static void
+log_end(const work_t *w, const decision_t *d)
+{
+    char id[UUID_TEXT + 1], order[UUID_TEXT + 1], trace[128];
+
+    if (!log_enabled(LOG_INFO)) {
+        return;
+    }
+    uuid_print(w->id, id);
+    uuid_print(w->order_id, order);
+    snprintf(trace, sizeof(trace), "%.*s", STR_FMT(w->traceparent));
+    log_event(d->next.phase == RUN_COMPLETED ? LOG_DEBUG : LOG_INFO,
+              "activation ended", "activation", id, "order", order, "state",
+              run_phase_name(d->next.phase), "traceparent",
+              trace[0] ? trace : NULL, NULL);
+}
+
+/* The store command of a member has an outcome: the next event. */
+static void
+answer_store(pool_t *p, member_t *m)
+{
+    work_t *w = m->work;
+    input_t in = {.event = {.kind = EVENT_DONE, .retry_after_ms = -1},
+                  .seq = w->run.seq,
+                  .visit = -1};
+
+    if (!m->stored) {
+        in.event.kind = EVENT_FAILED;
+        snprintf(in.code, sizeof(in.code), "resourceExhausted");
+        in.message = xstrdup("No free value in the resource pool");
+    }
+    in.variables = m->variables;
+    m->variables = NULL;
+    w->store_command = false;
+    work_input(p, w, &in);
+}
+
+static void
+go_on(batch_t *b, member_t *m)
+{
+    pool_t *p = b->pool;
+    work_t *w = m->work;
+
+    hint_release(p, w->hint);
+    w->hint = NULL;
+    w->in_batch = false;
+    w->alone = false;
+    w->tries = 0;
+    if (m->moves) {
+        command_cancel(p, w); /* of the place it has left */
+        w->run = m->d.next;
+        (*p->transitions)++;
+    }
+    if (m->moves && m->d.finished) {
+        (*(m->d.next.phase == RUN_COMPLETED ? p->completed : p->failed))++;
+        log_end(w, &m->d);
+        work_free(p, w);
+        return;
+    }
+    if (m->store) {
+        answer_store(p, m);
+    } else if (m->moves && m->d.perform) {
+        m->d.delay_ms ? command_later(p, w, m->d.delay_ms)
+                      : command_perform(p, w);
+    }
+    if (!list_empty(&w->inputs)) {
+        work_ready(p, w);
+    } else if (w->run.phase == RUN_WAITING || w->run.phase == RUN_NEW) {
+        work_free(p, w); /* a row again, until somebody calls */
+    }
+}
+
+/* Moved by somebody else, or already committed before the connection was
+ * lost: what the row says now decides. */
+static void
+read_anew(pool_t *p, work_t *w)
+{
+    uuid_t id = w->id;
+
+    (*p->stale)++;
+    work_free(p, w);
+    pool_load(p, &id, 1, NULL);
+}
+
+static void
+on_again(evutil_socket_t fd, short what, void *ctx)
+{
+    work_t *w = ctx;
+
+    (void) fd;
+    (void) what;
+    event_free(w->timer);
+    w->timer = NULL;
+    w->in_batch = false;
+    work_ready(w->pool, w);
+}
+
+static void
+try_again(pool_t *p, work_t *w, bool at_once)
+{
+    struct timeval tv = {RETRY_MS / 1000, 0};
+
+    if (at_once || w->timer) {
+        w->in_batch = false;
+        work_ready(p, w);
+        return;
+    }
+    w->timer = evtimer_new(p->worker.base, on_again, w);
+    event_add(w->timer, &tv);
+}
+
+static void
+put_back(batch_t *b, member_t *m, pg_outcome_t outcome, const char *sqlstate,
+         const char *message)
+{
+    pool_t *p = b->pool;
+    work_t *w = m->work;
+    bool alone = b->count == 1;
+
+    if (m->input) { /* the first again */
+        list_t *first = &w->inputs;
+
+        m->input->node.next = first->next;
+        m->input->node.prev = first;
+        first->next->prev = &m->input->node;
+        first->next = &m->input->node;
+    }
+    free(m->variables);
+    m->variables = NULL;
+    if (alone && !strcmp(sqlstate, ACTIVATION_STALE)) {
+        read_anew(p, w);
+        return;
+    }
+    if (alone && outcome == PG_REFUSED && ++w->tries >= TRIES_MAX) {
+        char id[UUID_TEXT + 1];
+
+        uuid_print(w->id, id);
+        log_event(LOG_ERROR, "transition cannot be stored", "activation", id,
+                  "sqlstate", sqlstate, "why", message, NULL);
+        work_free(p, w);
+        return;
+    }
+    w->alone = outcome != PG_UNKNOWN;
+    try_again(p, w, !alone || outcome != PG_REFUSED);
+}
+
+static void
+batch_ended(void *ctx, pg_outcome_t outcome, const char *sqlstate,
+            const char *message)
+{
+    batch_t *b = ctx;
+    pool_t *p = b->pool;
+    int connection = b->connection;
+
+    p->batches--;
+    if (outcome == PG_OK) {
+        hints_send(&b->hints, p->worker.redis, p->worker.settings);
+        if (b->outbox.rows.count) {
+            hint_events(p->worker.redis, p->worker.settings);
+        }
+    }
+    for (int i = 0; i < b->count; i++) {
+        member_t *m = &b->members[i];
+
+        if (outcome == PG_OK) {
+            if (m->input) {
+                input_free(m->input);
+            }
+            go_on(b, m);
+        } else {
+            put_back(b, m, outcome, sqlstate, message);
+        }
+    }
+    arena_free(b->arena);
+    pool_give_pg(p, connection);
+    if (p->worker.stopping && p->batches == 0) {
+        worker_exit(&p->worker);
+    }
+}
+
+/* Gathering ---------------------------------------------------------------- */
+
+static batch_t *
+batch_create(pool_t *p, pg_t *pg, int connection, int most)
+{
+    arena_t *a = arena_create();
+    batch_t *b = arena_new(a, batch_t);
+
+    b->pool = p;
+    b->arena = a;
+    b->pg = pg;
+    b->connection = connection;
+    b->members = arena_array(a, member_t, (size_t) most);
+    b->now_us = pool_now(p) / 1000 * 1000;
+    batch_rows_init(b);
+    return b;
+}
+
+static void
+batch_gather(batch_t *b, int most)
+{
+    pool_t *p = b->pool;
+    list_t *node;
+
+    while (b->count < most && (node = list_pop(&p->ready))) {
+        work_t *w = list_entry(node, work_t, ready_node);
+        list_t *input;
+
+        if (w->alone && b->count > 0) { /* not with others */
+            list_append(&p->ready, &w->ready_node);
+            return;
+        }
+        input = list_pop(&w->inputs);
+        w->in_batch = true;
+        b->members[b->count++] = (member_t){
+            .work = w,
+            .input = input ? list_entry(input, input_t, node) : NULL};
+        if (w->alone) {
+            return;
+        }
+    }
+}
+
+void
+batch_start(pool_t *p)
+{
+    int most = settings_batch(p->worker.settings, p->name);
+
+    while (!list_empty(&p->ready) && !p->worker.stopping) {
+        int connection;
+        pg_t *pg = pool_take_pg(p, &connection);
+        batch_t *b;
+
+        if (!pg) {
+            return; /* who gives one back comes here */
+        }
+        b = batch_create(p, pg, connection, most);
+        batch_gather(b, most);
+        p->batches++;
+        batch_run(b);
+    }
+}

@@ -1,0 +1,127 @@
+/*
+ * Inside of the intake pool: requests from the streams to the domain, and
+ * back as replies.
+ *
+ * A batch is what one read of the streams gave. Its requests are sorted into
+ * groups that share a segment: all new orders, all reads by id, and one group
+ * each for what stands alone (lists, catalog, hub). A group ends by itself:
+ * its replies leave in one packed entry a reply stream, its entries are
+ * acknowledged. The batch's memory lives until its last group has ended.
+ */
+#ifndef TURNUP_POOLS_INTAKE_H
+#define TURNUP_POOLS_INTAKE_H
+
+#include "backend/base/list.h"
+#include "backend/base/stream.h"
+#include "backend/pools/catalog.h"
+#include "backend/pools/hints.h"
+#include "backend/pools/worker.h"
+#include "backend/store/outbox.h"
+#include "backend/tmf/view.h"
+#include "proto/frame.h"
+
+#define INTAKE_STREAMS API_COUNT
+#define LIST_CAP       1000 /* items of one page at most */
+#define GROUP_TRIES    5    /* replays of one request */
+#define PARKED_MS      800  /* waits for PostgreSQL so long, then 503 */
+
+typedef struct intake intake_t;
+typedef struct batch batch_t;
+typedef struct group group_t;
+
+typedef struct {
+    const char *stream;
+    str_t entry; /* stream entry id */
+    bool redelivered;
+    request_frame_t frame;
+    api_t api;
+    query_t *query; /* GET; else NULL */
+    json_t *body;   /* parsed; NULL: none */
+    void *data;     /* the operation's own */
+    int status;     /* of the reply; 0: not answered yet */
+    str_t headers;
+    str_t content;
+} request_t;
+
+/* What to do with a group: called to begin, and again to replay it. */
+typedef void (*group_fn)(group_t *g);
+
+struct group {
+    list_t node; /* in intake.parked */
+    batch_t *batch;
+    group_fn start;
+    request_t **requests;
+    int count;
+    int tries;
+    bool careful;   /* a replay: look keys up first */
+    bool refreshed; /* the catalog was read anew for it */
+    int64_t parked_at;
+    pg_t *pg;   /* where its segments go */
+    void *data; /* the operation's own, in the batch's arena */
+};
+
+struct batch {
+    intake_t *intake;
+    arena_t *arena;
+    request_t *requests;
+    int count;
+    int groups;  /* not ended */
+    int holding; /* groups that hold the stream's credit */
+};
+
+struct intake {
+    worker_t worker;
+    stream_t *stream;
+    pg_t *lists; /* lists have their own connection, with a time limit */
+    catalog_t *catalog;
+    char *stream_keys[INTAKE_STREAMS];
+    char secret[64];
+    size_t secret_len;
+    bool ready; /* definitions numbered, catalog and secret read */
+    bool preparing;
+    int batches; /* alive */
+    list_t parked;
+    int64_t away_since; /* first time PostgreSQL was not there, or 0 */
+    struct event *tick;
+    uint64_t *requests, *orders, *refused, *failed;
+};
+
+/* intake.c */
+group_t *group_create(batch_t *b, group_fn start, request_t **requests,
+                      int count);
+/* Ends it: replies go out, entries are acknowledged. */
+void group_end(group_t *g);
+/* By outcome of its segment: true when it committed; else it is replayed,
+ * parked, split or answered, and the caller does nothing more. */
+bool group_committed(group_t *g, pg_outcome_t outcome, const char *sqlstate,
+                     const char *message);
+/* Answers from an arena-held text; headers may be empty. */
+void request_answer(request_t *r, int status, str_t headers, str_t content);
+void request_error(group_t *g, request_t *r, const tmf_error_t *e);
+void request_fail(group_t *g, request_t *r, int status, tmf_code_t code,
+                  const char *reason, const char *message);
+tmf_view_t request_view(const request_t *r);
+arena_t *group_arena(const group_t *g);
+/* A finished buffer's text into the arena; frees the buffer. */
+str_t arena_take(arena_t *a, buf_t *b);
+int64_t now_us(void);
+/* Reads what is new in the catalog on the group's connection; then is told of
+ * the segment's end. */
+void intake_refresh(group_t *g, pg_end_fn then, void *ctx);
+
+/* intake_orders.c */
+void orders_post(group_t *g);
+void orders_remove(group_t *g);
+/* intake_reads.c */
+void reads_start(group_t *g);
+void list_start(group_t *g);
+/* intake_catalog.c */
+void specification_post(group_t *g);
+void specification_modify(group_t *g);
+void specification_remove(group_t *g);
+/* intake_hub.c */
+void hub_post(group_t *g);
+void hub_remove(group_t *g);
+void callback_post(group_t *g);
+
+#endif

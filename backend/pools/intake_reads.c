@@ -1,0 +1,324 @@
+/*
+ * Reads: by id, all of a group in one segment; and lists, each in a segment
+ * of its own on a connection with a time limit.
+ */
+#include "backend/pools/intake.h"
+
+#include <stdlib.h>
+
+#include "backend/pools/loaded.h"
+#include "backend/store/orders.h"
+#include "backend/store/services.h"
+#include "backend/tmf/order.h"
+#include "backend/tmf/service.h"
+#include "backend/tmf/specification.h"
+
+/* By id -------------------------------------------------------------------- */
+
+typedef struct {
+    str_t id, version;
+    const json_t *doc;
+} stored_spec_t;
+
+typedef struct {
+    loaded_t loaded;
+    stored_spec_t *specs;
+    int spec_count;
+} reading_t;
+
+static void
+on_specs(void *ctx, const PGresult *res)
+{
+    reading_t *t = ctx;
+    arena_t *a = t->loaded.arena;
+    int n = PQntuples(res);
+
+    t->specs = arena_array(a, stored_spec_t, (size_t) n + 1);
+    for (int i = 0; i < n; i++) {
+        specification_record_t s;
+
+        specification_read(res, i, &s);
+        t->specs[t->spec_count++] =
+            (stored_spec_t){arena_str(a, s.id), arena_str(a, s.version),
+                            json_parse(a, arena_str(a, s.doc), NULL)};
+    }
+}
+
+/* Several versions of an id: the one asked for by ?version=, else the newest
+ * (they come oldest first). */
+static const json_t *
+find_spec(const reading_t *t, const request_t *r)
+{
+    str_t wanted = STR_NONE;
+    const json_t *found = NULL;
+
+    for (int i = 0; i < r->query->filter_count; i++) {
+        const query_filter_t *f = &r->query->filters[i];
+
+        if (str_is(f->path, "version") && f->value_count) {
+            wanted = r->query->values[f->first_value];
+        }
+    }
+    for (int i = 0; i < t->spec_count; i++) {
+        if (str_eq(t->specs[i].id, r->frame.key) &&
+            (!wanted.len || str_eq(t->specs[i].version, wanted))) {
+            found = t->specs[i].doc;
+        }
+    }
+    return found;
+}
+
+static bool
+render(const reading_t *t, const request_t *r, buf_t *out)
+{
+    tmf_view_t v = request_view(r);
+    uuid_t id = {{0}};
+    bool is_uuid = uuid_parse(r->frame.key, &id);
+    const order_record_t *o;
+    const service_record_t *s;
+    const json_t *doc;
+
+    switch (r->api) {
+    case API_ORDERING:
+        o = is_uuid ? loaded_order(&t->loaded, id) : NULL;
+        if (o) {
+            order_to_tmf(out, t->loaded.arena, o, &v);
+        }
+        return o != NULL;
+    case API_INVENTORY:
+        s = is_uuid ? loaded_service(&t->loaded, id) : NULL;
+        if (s) {
+            service_to_tmf(out, t->loaded.arena, s, &v);
+        }
+        return s != NULL;
+    default:
+        doc = find_spec(t, r);
+        if (doc) {
+            specification_to_tmf(out, doc, &v);
+        }
+        return doc != NULL;
+    }
+}
+
+static void
+answer(group_t *g, const reading_t *t, request_t *r)
+{
+    buf_t out;
+    tmf_error_t e;
+
+    buf_init(&out, 16 * (size_t) JSON_MAX_BYTES);
+    if (render(t, r, &out)) {
+        request_answer(r, 200, STR_NONE, arena_take(group_arena(g), &out));
+        return;
+    }
+    buf_free(&out);
+    tmf_error_set(&e, 404, TMF_CODE_NOT_FOUND, "Not found", NULL,
+                  "No %.*s with id %.*s", STR_FMT(r->frame.resource),
+                  STR_FMT(r->frame.key));
+    request_error(g, r, &e);
+}
+
+static void
+on_read(void *ctx, pg_outcome_t outcome, const char *sqlstate,
+        const char *message)
+{
+    group_t *g = ctx;
+
+    if (!group_committed(g, outcome, sqlstate, message)) {
+        return;
+    }
+    for (int i = 0; i < g->count; i++) {
+        answer(g, g->data, g->requests[i]);
+    }
+    group_end(g);
+}
+
+void
+reads_start(group_t *g)
+{
+    arena_t *a = group_arena(g);
+    reading_t *t = g->data = arena_new(a, reading_t);
+    size_t n = (size_t) g->count;
+    uuid_t *ids[2] = {arena_array(a, uuid_t, n), arena_array(a, uuid_t, n)};
+    str_t *names = arena_array(a, str_t, n);
+    int id_count[2] = {0, 0}, name_count = 0;
+
+    t->loaded.arena = a;
+    for (int i = 0; i < g->count; i++) {
+        const request_t *r = g->requests[i];
+        int k = r->api == API_INVENTORY;
+
+        if (r->api == API_CATALOG) {
+            names[name_count++] = r->frame.key;
+        } else if (uuid_parse(r->frame.key, &ids[k][id_count[k]])) {
+            id_count[k]++;
+        }
+    }
+    if (id_count[0]) {
+        orders_load(g->pg, a, ids[0], id_count[0], loaded_on_orders,
+                    loaded_on_items, &t->loaded);
+    }
+    if (id_count[1]) {
+        services_load(g->pg, a, ids[1], id_count[1], loaded_on_services,
+                      &t->loaded);
+    }
+    if (name_count) {
+        specifications_load(g->pg, a, names, name_count, on_specs, t);
+    }
+    pg_commit(g->pg, on_read, g);
+}
+
+/* Lists -------------------------------------------------------------------- */
+
+typedef struct {
+    group_t *group;
+    reading_t reading;
+    uuid_t *ids;
+    int id_count;
+    long total;
+} listing_t;
+
+static void
+on_page(void *ctx, const PGresult *res)
+{
+    listing_t *t = ctx;
+    arena_t *a = t->reading.loaded.arena;
+    int n = PQntuples(res);
+    bool specs = t->group->requests[0]->api == API_CATALOG;
+
+    t->ids = arena_array(a, uuid_t, (size_t) n + 1);
+    t->reading.specs = arena_array(a, stored_spec_t, (size_t) n + 1);
+    for (int i = 0; i < n; i++) {
+        t->total = (long) pg_long(res, i, 1);
+        if (pg_is_null(res, i, 0)) {
+            continue; /* the page is empty; only the count was told */
+        }
+        if (specs) {
+            t->reading.specs[t->reading.spec_count++].doc =
+                json_parse(a, arena_str(a, pg_text(res, i, 0)), NULL);
+        } else {
+            t->ids[t->id_count++] = pg_uuid(res, i, 0);
+        }
+    }
+}
+
+/* 206 where a page was asked for and more matches than is shown (TMF630);
+ * else 200. */
+static int
+page_status(const listing_t *t, const query_t *q, int shown)
+{
+    bool paged = q->limit >= 0 || q->offset > 0;
+    bool truncated = q->offset + shown < t->total;
+
+    return (paged && shown > 0 && truncated) || (!paged && shown < t->total)
+               ? 206
+               : 200;
+}
+
+static void
+answer_list(listing_t *t)
+{
+    group_t *g = t->group;
+    request_t *r = g->requests[0];
+    arena_t *a = group_arena(g);
+    tmf_view_t v = request_view(r);
+    int shown = 0;
+    buf_t out;
+
+    buf_init(&out, 256UL * 1024 * 1024);
+    buf_char(&out, '[');
+    for (int i = 0; i < t->id_count; i++) {
+        const order_record_t *o = loaded_order(&t->reading.loaded, t->ids[i]);
+        const service_record_t *s =
+            loaded_service(&t->reading.loaded, t->ids[i]);
+
+        if (!o && !s) {
+            continue; /* deleted since the page was cut */
+        }
+        json_comma(&out);
+        shown++;
+        if (o) {
+            order_to_tmf(&out, a, o, &v);
+        } else {
+            service_to_tmf(&out, a, s, &v);
+        }
+    }
+    for (int i = 0; i < t->reading.spec_count; i++) {
+        json_comma(&out);
+        shown++;
+        specification_to_tmf(&out, t->reading.specs[i].doc, &v);
+    }
+    json_end(&out, ']');
+    request_answer(r, page_status(t, r->query, shown),
+                   arena_printf(a, "X-Total-Count: %ld\nX-Result-Count: %d\n",
+                                t->total, shown),
+                   arena_take(a, &out));
+    group_end(g);
+}
+
+static void
+on_items(void *ctx, pg_outcome_t outcome, const char *sqlstate,
+         const char *message)
+{
+    listing_t *t = ctx;
+
+    if (group_committed(t->group, outcome, sqlstate, message)) {
+        answer_list(t);
+    }
+}
+
+static void
+on_listed(void *ctx, pg_outcome_t outcome, const char *sqlstate,
+          const char *message)
+{
+    listing_t *t = ctx;
+    group_t *g = t->group;
+    arena_t *a = group_arena(g);
+
+    if (!group_committed(g, outcome, sqlstate, message)) {
+        return;
+    }
+    if (t->id_count == 0) {
+        answer_list(t);
+        return;
+    }
+    if (g->requests[0]->api == API_ORDERING) {
+        orders_load(g->pg, a, t->ids, t->id_count, loaded_on_orders,
+                    loaded_on_items, &t->reading.loaded);
+    } else {
+        services_load(g->pg, a, t->ids, t->id_count, loaded_on_services,
+                      &t->reading.loaded);
+    }
+    pg_commit(g->pg, on_items, t);
+}
+
+void
+list_start(group_t *g)
+{
+    static bool (*const sql_of[API_COUNT])(
+        buf_t *, pg_params_t *, const query_t *, long, tmf_error_t *) = {
+        [API_ORDERING] = orders_list_sql,
+        [API_INVENTORY] = services_list_sql,
+        [API_CATALOG] = specifications_list_sql,
+    };
+    arena_t *a = group_arena(g);
+    request_t *r = g->requests[0];
+    listing_t *t = g->data = arena_new(a, listing_t);
+    pg_params_t p;
+    tmf_error_t e;
+    buf_t sql;
+
+    t->group = g;
+    t->reading.loaded.arena = a;
+    buf_init(&sql, 1048576);
+    pg_params(&p, a);
+    if (!sql_of[r->api](&sql, &p, r->query, LIST_CAP, &e)) {
+        buf_free(&sql);
+        request_error(g, r, &e);
+        group_end(g);
+        return;
+    }
+    pg_exec_text(g->pg, sql.data, &p, on_page, t);
+    buf_free(&sql);
+    pg_commit(g->pg, on_listed, t);
+}

@@ -1,0 +1,27 @@
+/*
+ * Orders and services read from the database, kept in an arena: what result
+ * handlers fill and renderers take.
+ */
+#ifndef TURNUP_POOLS_LOADED_H
+#define TURNUP_POOLS_LOADED_H
+
+#include "backend/domain/record.h"
+#include "backend/store/pg.h"
+
+typedef struct {
+    arena_t *arena;
+    order_record_t *orders;
+    int order_count;
+    service_record_t *services;
+    int service_count;
+} loaded_t;
+
+/* Result handlers (ctx: loaded_t) for orders_load() and services_load(). */
+void loaded_on_orders(void *ctx, const PGresult *res);
+void loaded_on_items(void *ctx, const PGresult *res);
+void loaded_on_services(void *ctx, const PGresult *res);
+/* Or NULL. */
+const order_record_t *loaded_order(const loaded_t *l, uuid_t id);
+const service_record_t *loaded_service(const loaded_t *l, uuid_t id);
+
+#endif

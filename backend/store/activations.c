@@ -1,0 +1,311 @@
+/*
+ * activation, activation_signal, activation_journal, worker.
+ */
+#include "backend/store/activations.h"
+
+#include "backend/store/statements.h"
+
+const char sql_activation_insert[] =
+    "INSERT INTO activation (id, order_id, item_id, service_id,"
+    " configuration_id, family, definition_id, action, due_at)"
+    " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[],"
+    " $5::uuid[], $6::text[], $7::int[], $8::text[], $9::timestamptz[])";
+
+const char sql_activation_load[] =
+    "SELECT a.id, a.order_id, a.service_id, a.configuration_id, a.item_id,"
+    " a.definition_id, a.action, a.seq, a.run, a.variables, a.error,"
+    " a.pending, a.owner, d.open::int, d.failed::int,"
+    " i.characteristics, i.spec_id, i.spec_version,"
+    " o.doc, o.external_id, o.category, o.priority, o.traceparent,"
+    " o.order_date, s.start_at, s.item_count,"
+    " c.id, c.characteristics, c.resources, c.state, c.doc, c.name,"
+    " w.id, w.characteristics, w.resources, w.state, w.operating_status,"
+    " clock_timestamp()"
+    " FROM activation a"
+    " JOIN service_order_item i"
+    "  ON i.order_id = a.order_id AND i.item_id = a.item_id"
+    " JOIN service_order o ON o.id = a.order_id"
+    " JOIN service_order_state s ON s.id = a.order_id"
+    " LEFT JOIN entity_instance_configuration c"
+    "  ON c.instance_id = a.service_id AND c.timeline = 'CURRENT'"
+    "  AND a.action <> 'add'"
+    " LEFT JOIN entity_instance_configuration w"
+    "  ON w.id = a.configuration_id AND a.run IS NOT NULL"
+    " LEFT JOIN LATERAL (SELECT"
+    "   count(*) FILTER (WHERE coalesce(da.item_state, di.state) NOT IN"
+    "    ('completed', 'failed', 'cancelled', 'rejected', 'partial')) AS open,"
+    "   count(*) FILTER (WHERE coalesce(da.item_state, di.state) IN"
+    "    ('failed', 'cancelled', 'rejected', 'partial')) AS failed"
+    "  FROM unnest(i.depends) AS x(item)"
+    "  JOIN service_order_item di"
+    "   ON di.order_id = a.order_id AND di.item_id = x.item"
+    "  LEFT JOIN activation da ON da.id = di.activation_id"
+    "  ) d ON i.depends IS NOT NULL"
+    " WHERE a.id = ANY($1::uuid[])";
+
+const char sql_activation_update[] =
+    "WITH moved AS (UPDATE activation a SET seq = a.seq + 1,"
+    "  run = u.run::json,"
+    "  variables = coalesce(u.variables::json, a.variables),"
+    "  item_state = u.item_state, pending = u.pending::json,"
+    "  error = coalesce(u.error::json, a.error), owner = u.owner,"
+    "  due_at = CASE WHEN u.due IS NOT NULL AND a.signals > 0"
+    "   THEN least(u.due, now()) ELSE u.due END"
+    "  FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[],"
+    "  $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[])"
+    "  AS u(id, expected, run, variables, item_state, pending, error, owner,"
+    "  due)"
+    "  WHERE a.id = u.id AND a.seq = u.expected RETURNING 1)"
+    " SELECT 1 / CASE WHEN count(*) = cardinality($1) THEN 1 ELSE 0 END"
+    " FROM moved";
+
+const char sql_journal_insert[] =
+    "INSERT INTO activation_journal (activation_id, seq, event, state,"
+    " attempt, detail) SELECT * FROM unnest($1::uuid[], $2::int[],"
+    " $3::text[], $4::text[], $5::int[], $6::text[])";
+
+const char sql_signal_insert[] =
+    "WITH hit AS (UPDATE activation a SET signals = a.signals + 1,"
+    "  due_at = CASE WHEN a.owner IS NULL AND a.due_at IS NOT NULL"
+    "   THEN least(a.due_at, now() + interval '10 seconds')"
+    "   ELSE a.due_at END"
+    "  FROM (SELECT DISTINCT id FROM unnest($1::uuid[]) AS x(id)) u"
+    "  WHERE a.id = u.id RETURNING a.id, a.family),"
+    " put AS (INSERT INTO activation_signal (activation_id, visit, body)"
+    "  SELECT u.id, u.visit, u.body::json"
+    "  FROM unnest($1::uuid[], $2::int[], $3::text[]) AS u(id, visit, body)"
+    "  JOIN hit ON hit.id = u.id)"
+    " SELECT id, family FROM hit";
+
+const char sql_signal_load[] =
+    "SELECT id, activation_id, visit, body FROM activation_signal"
+    " WHERE activation_id = ANY($1::uuid[]) ORDER BY id";
+
+const char sql_signal_delete[] =
+    "DELETE FROM activation_signal WHERE id = ANY($1::bigint[])";
+
+const char sql_activation_mine[] =
+    "SELECT id FROM activation WHERE owner = $1::text";
+
+/* The lease: who looks again looks ten seconds later. */
+const char sql_activation_due[] =
+    "UPDATE activation a SET due_at = now() + interval '10 seconds'"
+    " FROM (SELECT id FROM activation WHERE due_at <= now()"
+    "  ORDER BY due_at LIMIT $1::int FOR UPDATE SKIP LOCKED) d"
+    " WHERE a.id = d.id RETURNING a.id, a.family";
+
+const char sql_activation_rebuild[] =
+    "SELECT id, family FROM activation"
+    " WHERE owner IS NULL AND due_at IS NOT NULL"
+    " AND ((run IS NULL AND due_at <= now() + interval '11 seconds')"
+    "  OR (signals > 0 AND due_at <= now() + interval '11 seconds'))"
+    " ORDER BY due_at LIMIT 20000";
+
+const char sql_activation_lost[] =
+    "UPDATE activation SET owner = NULL,"
+    " due_at = now() + interval '10 seconds'"
+    " WHERE owner IN (SELECT slot FROM worker"
+    "  WHERE seen_at < now() - make_interval(secs => $1::int))"
+    " RETURNING id, family";
+
+const char sql_activation_wake[] =
+    "UPDATE activation a SET due_at = now() + interval '10 seconds'"
+    " FROM service_order_item i"
+    " WHERE i.order_id = ANY($1::uuid[]) AND i.depends IS NOT NULL"
+    " AND a.id = i.activation_id AND a.run IS NULL AND a.owner IS NULL"
+    " AND a.seq = 0 RETURNING a.id, a.family";
+
+const char sql_worker_seen[] =
+    "INSERT INTO worker (slot, seen_at) VALUES ($1::text, clock_timestamp())"
+    " ON CONFLICT (slot) DO UPDATE SET seen_at = clock_timestamp()";
+
+void
+activation_rows_init(rows_t *r, arena_t *a)
+{
+    rows_init(r, a,
+              "uutuu"
+              "titz");
+}
+
+void
+activations_insert(const rows_t *r, pg_t *pg, arena_t *a)
+{
+    rows_exec(r, pg, STATEMENT_activation_insert, a, NULL, NULL);
+}
+
+static void
+exec_uuids(pg_t *pg, int stmt, arena_t *a, const uuid_t *ids, int n,
+           pg_result_fn fn, void *ctx)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    params_uuids(&p, a, ids, n);
+    pg_exec(pg, stmt, &p, fn, ctx);
+}
+
+void
+activations_load(pg_t *pg, arena_t *a, const uuid_t *ids, int n,
+                 pg_result_fn fn, void *ctx)
+{
+    exec_uuids(pg, STATEMENT_activation_load, a, ids, n, fn, ctx);
+}
+
+void
+signals_load(pg_t *pg, arena_t *a, const uuid_t *ids, int n, pg_result_fn fn,
+             void *ctx)
+{
+    exec_uuids(pg, STATEMENT_signal_load, a, ids, n, fn, ctx);
+}
+
+/* Columns in the order of sql_activation_load. */
+void
+activation_read(const PGresult *res, int row, activation_record_t *r)
+{
+    r->id = pg_uuid(res, row, 0);
+    r->order_id = pg_uuid(res, row, 1);
+    r->service_id = pg_uuid(res, row, 2);
+    r->configuration_id = pg_uuid(res, row, 3);
+    r->item_id = pg_text(res, row, 4);
+    r->definition_id = pg_int(res, row, 5);
+    r->action = ACTION_ADD;
+    (void) action_parse(pg_text(res, row, 6), &r->action);
+    r->seq = pg_int(res, row, 7);
+    r->run = pg_text(res, row, 8);
+    r->variables = pg_text(res, row, 9);
+    r->error = pg_text(res, row, 10);
+    r->pending = pg_text(res, row, 11);
+    r->owner = pg_text(res, row, 12);
+    r->open_depends = pg_int(res, row, 13);
+    r->failed_depends = pg_int(res, row, 14);
+    r->characteristics = pg_text(res, row, 15);
+    r->spec_id = pg_text(res, row, 16);
+    r->spec_version = pg_text(res, row, 17);
+    r->doc = pg_text(res, row, 18);
+    r->external_id = pg_text(res, row, 19);
+    r->category = pg_text(res, row, 20);
+    r->priority = pg_text(res, row, 21);
+    r->traceparent = pg_text(res, row, 22);
+    r->order_date_us = pg_time(res, row, 23);
+    r->start_us = pg_time(res, row, 24);
+    r->item_count = pg_int(res, row, 25);
+    r->has_current = !pg_is_null(res, row, 26);
+    r->current_id = pg_uuid(res, row, 26);
+    r->current_characteristics = pg_text(res, row, 27);
+    r->current_resources = pg_text(res, row, 28);
+    r->current_state = pg_text(res, row, 29);
+    r->current_doc = pg_text(res, row, 30);
+    r->current_name = pg_text(res, row, 31);
+    r->has_own = !pg_is_null(res, row, 32);
+    r->own_characteristics = pg_text(res, row, 33);
+    r->own_resources = pg_text(res, row, 34);
+    r->own_state = pg_text(res, row, 35);
+    r->own_operating = pg_text(res, row, 36);
+    r->now_us = pg_time(res, row, 37);
+}
+
+void
+transition_rows_init(rows_t *r, arena_t *a)
+{
+    rows_init(r, a,
+              "uittt"
+              "tttz");
+}
+
+void
+transitions_apply(const rows_t *r, pg_t *pg, arena_t *a)
+{
+    rows_exec(r, pg, STATEMENT_activation_update, a, NULL, NULL);
+}
+
+void
+journal_rows_init(rows_t *r, arena_t *a)
+{
+    rows_init(r, a, "uittit");
+}
+
+void
+journal_insert(const rows_t *r, pg_t *pg, arena_t *a)
+{
+    rows_exec(r, pg, STATEMENT_journal_insert, a, NULL, NULL);
+}
+
+void
+signal_rows_init(rows_t *r, arena_t *a)
+{
+    rows_init(r, a, "uit");
+}
+
+void
+signals_insert(const rows_t *r, pg_t *pg, arena_t *a, pg_result_fn fn,
+               void *ctx)
+{
+    rows_exec(r, pg, STATEMENT_signal_insert, a, fn, ctx);
+}
+
+void
+signals_delete(pg_t *pg, arena_t *a, const rows_t *ids)
+{
+    rows_exec(ids, pg, STATEMENT_signal_delete, a, NULL, NULL);
+}
+
+static void
+exec_text(pg_t *pg, int stmt, arena_t *a, str_t text, pg_result_fn fn,
+          void *ctx)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    pg_add_text(&p, text);
+    pg_exec(pg, stmt, &p, fn, ctx);
+}
+
+static void
+exec_int(pg_t *pg, int stmt, arena_t *a, int n, pg_result_fn fn, void *ctx)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    pg_add_int(&p, n);
+    pg_exec(pg, stmt, &p, fn, ctx);
+}
+
+void
+activations_mine(pg_t *pg, arena_t *a, str_t slot, pg_result_fn fn, void *ctx)
+{
+    exec_text(pg, STATEMENT_activation_mine, a, slot, fn, ctx);
+}
+
+void
+activations_due(pg_t *pg, arena_t *a, int limit, pg_result_fn fn, void *ctx)
+{
+    exec_int(pg, STATEMENT_activation_due, a, limit, fn, ctx);
+}
+
+void
+activations_lost(pg_t *pg, arena_t *a, int seconds, pg_result_fn fn, void *ctx)
+{
+    exec_int(pg, STATEMENT_activation_lost, a, seconds, fn, ctx);
+}
+
+void
+activations_rebuild(pg_t *pg, arena_t *a, pg_result_fn fn, void *ctx)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    pg_exec(pg, STATEMENT_activation_rebuild, &p, fn, ctx);
+}
+
+void
+activations_wake(pg_t *pg, arena_t *a, const uuid_t *orders, int n,
+                 pg_result_fn fn, void *ctx)
+{
+    exec_uuids(pg, STATEMENT_activation_wake, a, orders, n, fn, ctx);
+}
+
+void
+worker_seen(pg_t *pg, arena_t *a, str_t slot)
+{
+    exec_text(pg, STATEMENT_worker_seen, a, slot, NULL, NULL);
+}

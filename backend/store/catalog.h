@@ -1,0 +1,48 @@
+/*
+ * service_specification, family_definition, installation: SQL only.
+ */
+#ifndef TURNUP_STORE_CATALOG_H
+#define TURNUP_STORE_CATALOG_H
+
+#include "backend/store/filter.h"
+#include "backend/store/rows.h"
+
+/* A row of service_specification; slices point into the result. */
+typedef struct {
+    str_t id, version, doc;
+    int64_t change;
+    bool deleted;
+} specification_record_t;
+
+/* All with a change number above since, oldest first. */
+void specifications_changes(pg_t *pg, arena_t *a, int64_t since,
+                            pg_result_fn fn, void *ctx);
+/* By id, all versions, not the deleted ones; newest version last. */
+void specifications_load(pg_t *pg, arena_t *a, const str_t *ids, int n,
+                         pg_result_fn fn, void *ctx);
+void specification_read(const PGresult *res, int row,
+                        specification_record_t *ret);
+/* A version that exists (not deleted) fails with 23505. */
+void specification_insert(pg_t *pg, arena_t *a, str_t id, str_t version,
+                          str_t doc);
+/* Only over the change number it was read with: else the statement fails with
+ * 22012, and with it the segment. */
+void specification_update(pg_t *pg, arena_t *a, str_t id, str_t version,
+                          int64_t change, str_t doc);
+/* All versions of an id, with the event that says so; gives a row each. */
+void specification_delete(pg_t *pg, arena_t *a, str_t id, uuid_t event,
+                          str_t correlation, pg_result_fn fn, void *ctx);
+bool specifications_list_sql(buf_t *sql, pg_params_t *p, const query_t *q,
+                             long cap, tmf_error_t *err);
+
+/* id, family, version, hash, body of one family's definitions. */
+void definitions_load(pg_t *pg, arena_t *a, str_t family, pg_result_fn fn,
+                      void *ctx);
+/* Gives its id, new or old. */
+void definition_insert(pg_t *pg, arena_t *a, str_t family, str_t version,
+                       str_t hash, str_t body, pg_result_fn fn, void *ctx);
+
+/* The installation's secret: one bytea. */
+void secret_load(pg_t *pg, arena_t *a, pg_result_fn fn, void *ctx);
+
+#endif

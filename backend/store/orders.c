@@ -1,0 +1,249 @@
+/*
+ * service_order, service_order_state, service_order_item.
+ */
+#include "backend/store/orders.h"
+
+#include "backend/store/statements.h"
+
+const char sql_order_insert[] =
+    "INSERT INTO service_order (id, request_key, external_id, category,"
+    " priority, order_date, requested_start, requested_completion, subject,"
+    " traceparent, doc)"
+    " SELECT id, key, ext, cat, prio, at, rs, rc, subj, tp, doc::json"
+    " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[],"
+    " $5::text[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[],"
+    " $9::text[], $10::text[], $11::text[])"
+    " AS u(id, key, ext, cat, prio, at, rs, rc, subj, tp, doc)";
+
+const char sql_order_state_insert[] =
+    "INSERT INTO service_order_state (id, state, item_count, error)"
+    " SELECT id, state, n, error::json"
+    " FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[])"
+    " AS u(id, state, n, error)";
+
+const char sql_order_item_insert[] =
+    "INSERT INTO service_order_item (order_id, item_id, position,"
+    " parent_item, action, service_id, spec_id, spec_version, depends,"
+    " characteristics, activation_id, state, error)"
+    " SELECT o, item, pos, parent, action, service, spec, ver,"
+    " depends::text[], chars::json, act, state, error::json"
+    " FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[],"
+    " $6::uuid[], $7::text[], $8::text[], $9::text[], $10::text[],"
+    " $11::uuid[], $12::text[], $13::text[])"
+    " AS u(o, item, pos, parent, action, service, spec, ver, depends, chars,"
+    " act, state, error)";
+
+const char sql_order_load[] =
+    "SELECT o.id, s.version, s.state, o.order_date, s.start_at,"
+    " s.completion_at, s.error, o.doc, s.item_count"
+    " FROM service_order o JOIN service_order_state s ON s.id = o.id"
+    " WHERE o.id = ANY($1::uuid[])";
+
+const char sql_order_items_load[] =
+    "SELECT i.order_id, i.item_id, coalesce(a.item_state, i.state),"
+    " i.service_id, coalesce(a.error, i.error), a.pending, i.parent_item,"
+    " i.action"
+    " FROM service_order_item i"
+    " LEFT JOIN activation a ON a.id = i.activation_id"
+    " WHERE i.order_id = ANY($1::uuid[])"
+    " ORDER BY i.order_id, i.position";
+
+const char sql_order_by_key[] =
+    "SELECT id, request_key, doc FROM service_order"
+    " WHERE request_key = ANY($1::text[])";
+
+const char sql_order_delete[] =
+    "WITH gone AS (SELECT s.id, s.state FROM service_order_state s"
+    "  WHERE s.id = $1::uuid AND s.state IN"
+    "   ('completed', 'failed', 'partial', 'cancelled', 'rejected')"
+    "  FOR UPDATE),"
+    " acts AS (DELETE FROM activation a USING gone, service_order_item i"
+    "  WHERE i.order_id = gone.id AND a.id = i.activation_id),"
+    " told AS (INSERT INTO event (id, api, type, resource_id, data,"
+    "  correlation) SELECT $2::uuid, 'ordering', 'ServiceOrderDeleteEvent',"
+    "  gone.id::text, json_build_object('state', gone.state), $3::text"
+    "  FROM gone)"
+    " DELETE FROM service_order o USING gone WHERE o.id = gone.id"
+    " RETURNING o.id";
+
+/* In the order of ids, so that two workers never wait for each other. What
+ * comes behind it in the segment sees what the other has committed. */
+const char sql_order_lock[] =
+    "SELECT id, state, start_at, order_date, external_id FROM"
+    " service_order_state s JOIN service_order o USING (id)"
+    " WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE OF s";
+
+const char sql_order_state_update[] =
+    "UPDATE service_order_state s SET version = s.version + 1,"
+    " state = u.state, start_at = coalesce(u.start, s.start_at),"
+    " completion_at = coalesce(u.done, s.completion_at),"
+    " error = coalesce(u.error::json, s.error)"
+    " FROM unnest($1::uuid[], $2::text[], $3::timestamptz[],"
+    " $4::timestamptz[], $5::text[]) AS u(id, state, start, done, error)"
+    " WHERE s.id = u.id";
+
+void
+order_rows_init(order_rows_t *r, arena_t *a)
+{
+    rows_init(&r->orders, a,
+              "utttt"
+              "zzz"
+              "ttt");
+    rows_init(&r->states, a, "utit");
+    rows_init(&r->items, a,
+              "utitt"
+              "utttt"
+              "utt");
+}
+
+void
+orders_insert(const order_rows_t *r, pg_t *pg, arena_t *a)
+{
+    rows_exec(&r->orders, pg, STATEMENT_order_insert, a, NULL, NULL);
+    rows_exec(&r->states, pg, STATEMENT_order_state_insert, a, NULL, NULL);
+    rows_exec(&r->items, pg, STATEMENT_order_item_insert, a, NULL, NULL);
+}
+
+void
+orders_load(pg_t *pg, arena_t *a, const uuid_t *ids, int n,
+            pg_result_fn on_orders, pg_result_fn on_items, void *ctx)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    params_uuids(&p, a, ids, n);
+    pg_exec(pg, STATEMENT_order_load, &p, on_orders, ctx);
+    pg_exec(pg, STATEMENT_order_items_load, &p, on_items, ctx);
+}
+
+static order_state_t
+state_of(str_t name)
+{
+    order_state_t s = ORDER_ACKNOWLEDGED;
+
+    (void) order_state_parse(name, &s); /* the column's check knows them */
+    return s;
+}
+
+void
+order_read(const PGresult *res, int row, order_record_t *ret)
+{
+    ret->id = pg_uuid(res, row, 0);
+    ret->version = pg_int(res, row, 1);
+    ret->state = state_of(pg_text(res, row, 2));
+    ret->order_date_us = pg_time(res, row, 3);
+    ret->start_us = pg_time(res, row, 4);
+    ret->completion_us = pg_time(res, row, 5);
+    ret->error = pg_text(res, row, 6);
+    ret->doc = pg_text(res, row, 7);
+    ret->item_count = pg_int(res, row, 8);
+    ret->items = NULL;
+}
+
+void
+order_item_read(const PGresult *res, int row, uuid_t *ret_order,
+                str_t *ret_parent, item_record_t *ret)
+{
+    *ret_order = pg_uuid(res, row, 0);
+    ret->id = pg_text(res, row, 1);
+    ret->state = state_of(pg_text(res, row, 2));
+    ret->service_id = pg_uuid(res, row, 3);
+    ret->error = pg_text(res, row, 4);
+    ret->pending = pg_text(res, row, 5);
+    *ret_parent = pg_text(res, row, 6);
+}
+
+void
+orders_by_key(pg_t *pg, arena_t *a, const str_t *keys, int n, pg_result_fn fn,
+              void *ctx)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    params_texts(&p, a, keys, n);
+    pg_exec(pg, STATEMENT_order_by_key, &p, fn, ctx);
+}
+
+void
+order_delete(pg_t *pg, arena_t *a, uuid_t id, uuid_t event, str_t correlation,
+             pg_result_fn fn, void *ctx)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    pg_add_uuid(&p, id);
+    pg_add_uuid(&p, event);
+    pg_add_text(&p, correlation);
+    pg_exec(pg, STATEMENT_order_delete, &p, fn, ctx);
+}
+
+void
+orders_lock(pg_t *pg, arena_t *a, const uuid_t *ids, int n,
+            pg_result_fn on_orders, pg_result_fn on_items, void *ctx)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    params_uuids(&p, a, ids, n);
+    pg_exec(pg, STATEMENT_order_lock, &p, on_orders, ctx);
+    pg_ask(pg, STATEMENT_order_items_load, &p, on_items, ctx);
+}
+
+void
+order_states_init(rows_t *r, arena_t *a)
+{
+    rows_init(r, a, "utzzt");
+}
+
+void
+order_states_update(const rows_t *r, pg_t *pg, arena_t *a)
+{
+    rows_exec(r, pg, STATEMENT_order_state_update, a, NULL, NULL);
+}
+
+static const filter_column_t columns[] = {
+    {"id", "o.id", FILTER_UUID},
+    {"state", "s.state", FILTER_TEXT},
+    {"externalId", "o.external_id", FILTER_TEXT},
+    {"category", "o.category", FILTER_TEXT},
+    {"priority", "o.priority", FILTER_TEXT},
+    {"orderDate", "o.order_date", FILTER_TIME},
+    {"startDate", "s.start_at", FILTER_TIME},
+    {"completionDate", "s.completion_at", FILTER_TIME},
+    {"requestedStartDate", "o.requested_start", FILTER_TIME},
+    {"requestedCompletionDate", "o.requested_completion", FILTER_TIME},
+    {"serviceOrderItem.id",
+     "EXISTS (SELECT 1 FROM service_order_item i WHERE i.order_id = o.id"
+     " AND i.item_id = ANY(%s))",
+     FILTER_EXISTS},
+    {"serviceOrderItem.action",
+     "EXISTS (SELECT 1 FROM service_order_item i WHERE i.order_id = o.id"
+     " AND i.action = ANY(%s))",
+     FILTER_EXISTS},
+    {"serviceOrderItem.state",
+     "EXISTS (SELECT 1 FROM service_order_item i LEFT JOIN activation a"
+     " ON a.id = i.activation_id WHERE i.order_id = o.id"
+     " AND coalesce(a.item_state, i.state) = ANY(%s))",
+     FILTER_EXISTS},
+    {"serviceOrderItem.service.id",
+     "EXISTS (SELECT 1 FROM service_order_item i WHERE i.order_id = o.id"
+     " AND i.service_id::text = ANY(%s))",
+     FILTER_EXISTS},
+    {NULL, NULL, FILTER_TEXT},
+};
+
+bool
+orders_list_sql(buf_t *sql, pg_params_t *p, const query_t *q, long cap,
+                tmf_error_t *err)
+{
+    buf_puts(sql, "WITH hit AS MATERIALIZED (SELECT o.id FROM service_order o"
+                  " JOIN service_order_state s ON s.id = o.id WHERE true");
+    if (!filter_where(sql, p, q, columns, "o.doc", err)) {
+        return false;
+    }
+    buf_puts(sql, "), page AS (SELECT id FROM hit ORDER BY id");
+    filter_page(sql, q, cap);
+    buf_puts(sql, ") SELECT page.id, n.n FROM (SELECT count(*) AS n FROM hit)"
+                  " n LEFT JOIN page ON true ORDER BY page.id");
+    return true;
+}

@@ -1,0 +1,40 @@
+/*
+ * Rows for a multi-row statement: one array parameter a column, filled value
+ * by value in the order of the columns, sent with unnest().
+ */
+#ifndef TURNUP_STORE_ROWS_H
+#define TURNUP_STORE_ROWS_H
+
+#include "backend/store/pg.h"
+
+#define ROWS_MAX_COLUMNS 24
+
+typedef struct {
+    const char *types; /* a letter a column: u t i l b z */
+    int columns;
+    int next;  /* the column the next value goes to */
+    int count; /* whole rows */
+    pg_array_t column[ROWS_MAX_COLUMNS];
+} rows_t;
+
+/* types: u uuid (nil: null), t text (data NULL: null), i int, l bigint,
+ * b boolean, z timestamptz (PG_NO_TIME: null). */
+void rows_init(rows_t *r, arena_t *a, const char *types);
+void rows_uuid(rows_t *r, uuid_t u);
+void rows_text(rows_t *r, str_t s);
+/* As rows_text, but an empty slice is null too. */
+void rows_some(rows_t *r, str_t s);
+void rows_int(rows_t *r, int32_t n);
+void rows_long(rows_t *r, int64_t n);
+void rows_bool(rows_t *r, bool b);
+void rows_time(rows_t *r, int64_t us);
+/* Sends them as the first parameters of stmt; nothing where there is no row.
+ * True when it was sent. */
+bool rows_exec(const rows_t *r, pg_t *pg, int stmt, arena_t *a,
+               pg_result_fn fn, void *ctx);
+
+/* One array parameter of ids. */
+void params_uuids(pg_params_t *p, arena_t *a, const uuid_t *ids, int n);
+void params_texts(pg_params_t *p, arena_t *a, const str_t *texts, int n);
+
+#endif

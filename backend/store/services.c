@@ -1,0 +1,240 @@
+/*
+ * entity_instance, entity_instance_configuration, service_change.
+ */
+#include "backend/store/services.h"
+
+#include "backend/store/statements.h"
+
+const char sql_service_load[] =
+    "SELECT e.id, e.key, to_json(e.data_tags), e.created_at,"
+    " c.id, c.timeline, c.valid_from, c.valid_to, c.state,"
+    " c.operating_status, c.name, c.category, c.service_type, c.spec_id,"
+    " c.spec_version, p.doc->>'name', c.characteristics, c.resources, c.doc,"
+    " c.order_id, c.item_id"
+    " FROM entity_instance e"
+    " JOIN entity_instance_configuration c"
+    "  ON c.instance_id = e.id AND c.timeline = 'CURRENT'"
+    " LEFT JOIN service_specification p"
+    "  ON p.id = c.spec_id AND p.version = c.spec_version"
+    " WHERE e.id = ANY($1::uuid[])";
+
+const char sql_service_now[] =
+    "SELECT c.instance_id, c.state, c.spec_id, c.spec_version,"
+    " c.characteristics, s.service_id IS NOT NULL"
+    " FROM entity_instance_configuration c"
+    " LEFT JOIN service_change s ON s.service_id = c.instance_id"
+    " WHERE c.instance_id = ANY($1::uuid[]) AND c.timeline = 'CURRENT'";
+
+const char sql_service_change_insert[] =
+    "INSERT INTO service_change (service_id, activation_id)"
+    " SELECT * FROM unnest($1::uuid[], $2::uuid[])";
+
+const char sql_service_change_delete[] =
+    "DELETE FROM service_change WHERE activation_id = ANY($1::uuid[])";
+
+const char sql_instance_insert[] =
+    "INSERT INTO entity_instance (id, data_tags)"
+    " SELECT id, tags::text[] FROM unnest($1::uuid[], $2::text[])"
+    " AS u(id, tags)";
+
+const char sql_configuration_insert[] =
+    "INSERT INTO entity_instance_configuration (id, instance_id, timeline,"
+    " name, category, service_type, spec_id, spec_version, state,"
+    " operating_status, characteristics, resources, doc, order_id, item_id)"
+    " SELECT id, instance, timeline, name, category, type, spec, ver, state,"
+    " operating, chars::json, resources::json, doc::json, o, item"
+    " FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[],"
+    " $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],"
+    " $10::text[], $11::text[], $12::text[], $13::text[], $14::uuid[],"
+    " $15::text[]) AS u(id, instance, timeline, name, category, type, spec,"
+    " ver, state, operating, chars, resources, doc, o, item)";
+
+const char sql_configuration_update[] =
+    "UPDATE entity_instance_configuration c SET state = u.state,"
+    " operating_status = coalesce(u.operating, c.operating_status),"
+    " characteristics = u.chars::json,"
+    " resources = coalesce(u.resources::json, c.resources),"
+    " valid_to = CASE WHEN u.state = 'terminated' THEN now()"
+    "  ELSE c.valid_to END"
+    " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[],"
+    " $5::text[]) AS u(id, state, operating, chars, resources)"
+    " WHERE c.id = u.id";
+
+const char sql_configuration_history[] =
+    "UPDATE entity_instance_configuration SET timeline = 'HISTORY',"
+    " valid_to = now()"
+    " WHERE instance_id = ANY($1::uuid[]) AND timeline = 'CURRENT'";
+
+const char sql_configuration_promote[] =
+    "UPDATE entity_instance_configuration SET timeline = 'CURRENT',"
+    " valid_from = now()"
+    " WHERE id = ANY($1::uuid[]) AND timeline = 'PENDING'";
+
+const char sql_configuration_drop[] =
+    "DELETE FROM entity_instance_configuration"
+    " WHERE id = ANY($1::uuid[]) AND timeline = 'PENDING'";
+
+static void
+exec_uuids(pg_t *pg, int stmt, arena_t *a, const uuid_t *ids, int n,
+           pg_result_fn fn, void *ctx)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    params_uuids(&p, a, ids, n);
+    pg_exec(pg, stmt, &p, fn, ctx);
+}
+
+void
+services_load(pg_t *pg, arena_t *a, const uuid_t *ids, int n, pg_result_fn fn,
+              void *ctx)
+{
+    exec_uuids(pg, STATEMENT_service_load, a, ids, n, fn, ctx);
+}
+
+void
+services_now(pg_t *pg, arena_t *a, const uuid_t *ids, int n, pg_result_fn fn,
+             void *ctx)
+{
+    exec_uuids(pg, STATEMENT_service_now, a, ids, n, fn, ctx);
+}
+
+static service_state_t
+state_of(str_t name)
+{
+    service_state_t s = SERVICE_INACTIVE;
+
+    (void) service_state_parse(name, &s); /* the column's check knows them */
+    return s;
+}
+
+void
+service_read(const PGresult *res, int row, service_record_t *r)
+{
+    r->id = pg_uuid(res, row, 0);
+    r->key = pg_text(res, row, 1);
+    r->tags = pg_text(res, row, 2);
+    r->created_us = pg_time(res, row, 3);
+    r->configuration_id = pg_uuid(res, row, 4);
+    r->timeline = pg_text(res, row, 5);
+    r->valid_from_us = pg_time(res, row, 6);
+    r->valid_to_us = pg_time(res, row, 7);
+    r->state = state_of(pg_text(res, row, 8));
+    r->operating_status = pg_text(res, row, 9);
+    r->name = pg_text(res, row, 10);
+    r->category = pg_text(res, row, 11);
+    r->service_type = pg_text(res, row, 12);
+    r->spec_id = pg_text(res, row, 13);
+    r->spec_version = pg_text(res, row, 14);
+    r->spec_name = pg_text(res, row, 15);
+    r->characteristics = pg_text(res, row, 16);
+    r->resources = pg_text(res, row, 17);
+    r->doc = pg_text(res, row, 18);
+    r->order_id = pg_uuid(res, row, 19);
+    r->item_id = pg_text(res, row, 20);
+}
+
+void
+service_now_read(const PGresult *res, int row, service_now_t *r)
+{
+    r->id = pg_uuid(res, row, 0);
+    r->exists = true;
+    r->state = state_of(pg_text(res, row, 1));
+    r->spec_id = pg_text(res, row, 2);
+    r->spec_version = pg_text(res, row, 3);
+    r->characteristics = pg_text(res, row, 4);
+    r->busy = pg_bool(res, row, 5);
+}
+
+void
+service_changes_init(rows_t *r, arena_t *a)
+{
+    rows_init(r, a, "uu");
+}
+
+void
+service_changes_insert(const rows_t *r, pg_t *pg, arena_t *a)
+{
+    rows_exec(r, pg, STATEMENT_service_change_insert, a, NULL, NULL);
+}
+
+void
+inventory_rows_init(inventory_rows_t *r, arena_t *a)
+{
+    rows_init(&r->instances, a, "ut");
+    rows_init(&r->inserts, a,
+              "uuttt"
+              "ttttt"
+              "tttut");
+    rows_init(&r->updates, a, "utttt");
+    rows_init(&r->promotions, a, "uu");
+    rows_init(&r->drops, a, "u");
+    rows_init(&r->released, a, "u");
+}
+
+void
+inventory_apply(const inventory_rows_t *r, pg_t *pg, arena_t *a)
+{
+    pg_params_t p;
+
+    rows_exec(&r->instances, pg, STATEMENT_instance_insert, a, NULL, NULL);
+    rows_exec(&r->inserts, pg, STATEMENT_configuration_insert, a, NULL, NULL);
+    rows_exec(&r->updates, pg, STATEMENT_configuration_update, a, NULL, NULL);
+    if (r->promotions.count) {
+        /* two statements: at no moment two of one instance are CURRENT */
+        pg_params(&p, a);
+        pg_add_array(&p, &r->promotions.column[1]);
+        pg_exec(pg, STATEMENT_configuration_history, &p, NULL, NULL);
+        pg_params(&p, a);
+        pg_add_array(&p, &r->promotions.column[0]);
+        pg_exec(pg, STATEMENT_configuration_promote, &p, NULL, NULL);
+    }
+    rows_exec(&r->drops, pg, STATEMENT_configuration_drop, a, NULL, NULL);
+    rows_exec(&r->released, pg, STATEMENT_service_change_delete, a, NULL,
+              NULL);
+}
+
+static const filter_column_t columns[] = {
+    {"id", "e.id", FILTER_UUID},
+    {"state", "c.state", FILTER_TEXT},
+    {"operatingStatus", "c.operating_status", FILTER_TEXT},
+    {"name", "c.name", FILTER_TEXT},
+    {"category", "c.category", FILTER_TEXT},
+    {"serviceType", "c.service_type", FILTER_TEXT},
+    {"serviceDate", "e.created_at", FILTER_TIME},
+    {"startDate", "c.valid_from", FILTER_TIME},
+    {"endDate", "c.valid_to", FILTER_TIME},
+    {"serviceSpecification.id", "c.spec_id", FILTER_TEXT},
+    {"serviceSpecification.version", "c.spec_version", FILTER_TEXT},
+    {"externalIdentifier.id", "e.key", FILTER_TEXT},
+    {"serviceOrderItem.serviceOrderId", "c.order_id", FILTER_UUID},
+    {NULL, NULL, FILTER_TEXT},
+};
+
+/* The rest of a service's attributes, as one document: what was ordered,
+ * with the characteristics and resources as they are. */
+static const char document[] =
+    "((coalesce(c.doc, '{}')::jsonb) || jsonb_build_object("
+    "'serviceCharacteristic', (SELECT coalesce(jsonb_agg(jsonb_build_object("
+    "'name', x.key, 'value', x.value)), '[]')"
+    " FROM jsonb_each(c.characteristics::jsonb) x),"
+    " 'supportingResource', coalesce(c.resources::jsonb, '[]'),"
+    " 'isServiceEnabled', c.state = 'active',"
+    " 'hasStarted', c.state = 'active'))";
+
+bool
+services_list_sql(buf_t *sql, pg_params_t *p, const query_t *q, long cap,
+                  tmf_error_t *err)
+{
+    buf_puts(sql, "WITH hit AS MATERIALIZED (SELECT e.id FROM entity_instance"
+                  " e JOIN entity_instance_configuration c ON c.instance_id ="
+                  " e.id AND c.timeline = 'CURRENT' WHERE true");
+    if (!filter_where(sql, p, q, columns, document, err)) {
+        return false;
+    }
+    buf_puts(sql, "), page AS (SELECT id FROM hit ORDER BY id");
+    filter_page(sql, q, cap);
+    buf_puts(sql, ") SELECT page.id, n.n FROM (SELECT count(*) AS n FROM hit)"
+                  " n LEFT JOIN page ON true ORDER BY page.id");
+    return true;
+}

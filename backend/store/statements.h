@@ -1,0 +1,72 @@
+/*
+ * Every prepared statement of the pools that write, named once: the enum, and
+ * the table that a connection prepares. The texts stand in the aggregates'
+ * files.
+ */
+#ifndef TURNUP_STORE_STATEMENTS_H
+#define TURNUP_STORE_STATEMENTS_H
+
+#include "backend/store/pg.h"
+
+#define STATEMENTS(S)        \
+    S(order_insert)          \
+    S(order_state_insert)    \
+    S(order_item_insert)     \
+    S(order_load)            \
+    S(order_items_load)      \
+    S(order_by_key)          \
+    S(order_delete)          \
+    S(order_lock)            \
+    S(order_state_update)    \
+    S(activation_insert)     \
+    S(activation_load)       \
+    S(activation_update)     \
+    S(activation_mine)       \
+    S(activation_due)        \
+    S(activation_lost)       \
+    S(activation_rebuild)    \
+    S(activation_wake)       \
+    S(journal_insert)        \
+    S(signal_insert)         \
+    S(signal_load)           \
+    S(signal_delete)         \
+    S(service_load)          \
+    S(service_now)           \
+    S(service_change_insert) \
+    S(service_change_delete) \
+    S(instance_insert)       \
+    S(configuration_insert)  \
+    S(configuration_update)  \
+    S(configuration_history) \
+    S(configuration_promote) \
+    S(configuration_drop)    \
+    S(resource_allocate)     \
+    S(resource_release)      \
+    S(specification_load)    \
+    S(specification_changes) \
+    S(specification_insert)  \
+    S(specification_update)  \
+    S(specification_delete)  \
+    S(definition_load)       \
+    S(definition_insert)     \
+    S(event_insert)          \
+    S(subscription_insert)   \
+    S(subscription_delete)   \
+    S(worker_seen)           \
+    S(secret_load)           \
+    S(partitions)
+
+enum {
+#define S(name) STATEMENT_##name,
+    STATEMENTS(S)
+#undef S
+};
+
+/* For pg_open() and worker_open(). */
+extern const pg_statement_t store_statements[];
+
+#define S(name) extern const char sql_##name[];
+STATEMENTS(S)
+#undef S
+
+#endif

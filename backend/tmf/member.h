@@ -1,0 +1,39 @@
+/*
+ * The members that resources and events are written with: the server's own,
+ * and a client's as they were sent.
+ */
+#ifndef TURNUP_TMF_MEMBER_H
+#define TURNUP_TMF_MEMBER_H
+
+#include "backend/base/json.h"
+#include "backend/base/uuid.h"
+#include "backend/domain/state.h"
+#include "backend/tmf/view.h"
+
+/* Is the first-level attribute to be shown? id and href always are. */
+bool member_shown(const tmf_view_t *v, str_t name);
+/* Is name one of names (ended by NULL)? */
+bool member_among(str_t name, const char *const *names);
+
+void member_href(buf_t *out, const char *name, const tmf_view_t *v, api_t api,
+                 const char *resource, str_t id);
+void member_uuid(buf_t *out, const char *name, uuid_t u);
+/* Nothing for NO_TIME. */
+void member_time(buf_t *out, const char *name, int64_t us);
+/* Nothing for an empty raw. */
+void member_some_raw(buf_t *out, const char *name, str_t raw);
+/* A client's member: its name and its value's own text. */
+void member_copy(buf_t *out, const json_t *member);
+/* The wire's name of an order's or item's state. */
+const char *member_order_state(order_state_t s, const tmf_view_t *v);
+
+/*
+ * "serviceCharacteristic":[{"name","value",...}] of an object name → value.
+ * described: the client's list, or NULL: what it said about a characteristic
+ * beside name and value is given back; of the others the valueType is told
+ * from the value. Nothing when values is no object.
+ */
+void member_characteristics(buf_t *out, const json_t *values,
+                            const json_t *described);
+
+#endif

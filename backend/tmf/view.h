@@ -1,0 +1,21 @@
+/*
+ * How a resource is to be shown to one client.
+ */
+#ifndef TURNUP_TMF_VIEW_H
+#define TURNUP_TMF_VIEW_H
+
+#include "proto/query.h"
+#include "proto/schema.h"
+
+typedef struct {
+    str_t base;           /* "https://host", no trailing slash */
+    str_t version;        /* "v4" */
+    bool strict;          /* pendingExternal is shown as pending */
+    const query_t *query; /* fields; NULL: everything */
+} tmf_view_t;
+
+/* base + api path + version + "/" resource "/" id, as bytes (not JSON). */
+void tmf_href(buf_t *out, const tmf_view_t *v, api_t api, const char *resource,
+              str_t id);
+
+#endif

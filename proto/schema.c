@@ -1,0 +1,109 @@
+/*
+ * The resources that can be routed to. Their attributes are in
+ * schema_<api>.c, the walk along them in validator.c.
+ */
+#include "proto/schema_tables.h"
+
+static const struct {
+    const char *name, *path;
+} apis[API_COUNT] = {
+    [API_ORDERING] = {"ordering", "/tmf-api/serviceOrdering"},
+    [API_INVENTORY] = {"inventory", "/tmf-api/serviceInventory"},
+    [API_CATALOG] = {"catalog", "/tmf-api/serviceCatalogManagement"},
+};
+
+#define ALL (METHOD_GET | METHOD_POST | METHOD_PATCH | METHOD_DELETE)
+
+/* Resources without a schema are not taken in yet. */
+const resource_t tmf_resources[] = {
+    {
+        .api = API_ORDERING,
+        .name = "serviceOrder",
+        .create = &tmf_service_order,
+        .patch = &tmf_service_order,
+        .collection = METHOD_GET | METHOD_POST,
+        .item = METHOD_GET | METHOD_DELETE,
+        .standard = METHOD_PATCH,
+    },
+    {
+        .api = API_ORDERING,
+        .name = "cancelServiceOrder",
+        .create = &tmf_cancel_service_order,
+        .standard = METHOD_GET | METHOD_POST,
+    },
+    {
+        .api = API_ORDERING,
+        .name = "hub",
+        .create = &tmf_hub,
+        .collection = METHOD_POST,
+        .item = METHOD_DELETE,
+    },
+    {
+        .api = API_INVENTORY,
+        .name = "service",
+        .create = &tmf_service,
+        .patch = &tmf_service,
+        .collection = METHOD_GET,
+        .item = METHOD_GET,
+        .standard = METHOD_POST | METHOD_PATCH | METHOD_DELETE,
+    },
+    {
+        .api = API_INVENTORY,
+        .name = "hub",
+        .create = &tmf_hub,
+        .collection = METHOD_POST,
+        .item = METHOD_DELETE,
+    },
+    {
+        .api = API_CATALOG,
+        .name = "serviceSpecification",
+        .create = &tmf_service_specification,
+        .patch = &tmf_service_specification,
+        .collection = METHOD_GET | METHOD_POST,
+        .item = METHOD_GET | METHOD_PATCH | METHOD_DELETE,
+    },
+    {.api = API_CATALOG, .name = "serviceCatalog", .standard = ALL},
+    {.api = API_CATALOG, .name = "serviceCategory", .standard = ALL},
+    {.api = API_CATALOG, .name = "serviceCandidate", .standard = ALL},
+    {
+        .api = API_CATALOG,
+        .name = "importJob",
+        .standard = METHOD_GET | METHOD_POST | METHOD_DELETE,
+    },
+    {
+        .api = API_CATALOG,
+        .name = "exportJob",
+        .standard = METHOD_GET | METHOD_POST | METHOD_DELETE,
+    },
+    {
+        .api = API_CATALOG,
+        .name = "hub",
+        .create = &tmf_hub,
+        .collection = METHOD_POST,
+        .item = METHOD_DELETE,
+    },
+    {.name = NULL},
+};
+
+const char *
+api_name(api_t api)
+{
+    return apis[api].name;
+}
+
+const char *
+api_path(api_t api)
+{
+    return apis[api].path;
+}
+
+const resource_t *
+resource_find(api_t api, str_t name)
+{
+    for (const resource_t *r = tmf_resources; r->name; r++) {
+        if (r->api == api && str_is(name, r->name)) {
+            return r;
+        }
+    }
+    return NULL;
+}

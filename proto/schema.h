@@ -1,0 +1,101 @@
+/*
+ * The resources as tables, and the validator that walks a body along them.
+ *
+ * One row an attribute: name, type, cardinality, mandatory on create,
+ * settable on create and patch. Unknown attributes are legal (TMF's
+ * extension pattern) and are kept by those behind us. Sources: the published
+ * definitions TMF641 v4.1, TMF638 v4.0, TMF633 v4.0.
+ */
+#ifndef TURNUP_PROTO_SCHEMA_H
+#define TURNUP_PROTO_SCHEMA_H
+
+#include "proto/error.h"
+#include "proto/json.h"
+#include "proto/str.h"
+
+typedef enum {
+    ATTR_ANY, /* any JSON */
+    ATTR_STRING,
+    ATTR_BOOLEAN,
+    ATTR_INTEGER,
+    ATTR_NUMBER,
+    ATTR_DATE_TIME, /* RFC 3339; "+0000" is taken too */
+    ATTR_URI,       /* absolute http(s) URL */
+    ATTR_ENUM,      /* one of .values */
+    ATTR_OBJECT     /* of .object's attributes */
+} attr_type_t;
+
+enum {
+    ATTR_LIST = 1 << 0,      /* an array of the type */
+    ATTR_MANDATORY = 1 << 1, /* when the object is created */
+    ATTR_NON_EMPTY = 1 << 2, /* a list with at least one, a text not blank */
+    ATTR_SERVER = 1 << 3,    /* the server sets it: ignored on create ... */
+    ATTR_FIXED = 1 << 4,     /* ... and a PATCH may not change it */
+    ATTR_FORBIDDEN = 1 << 5, /* refused on create but for "acknowledged" */
+    ATTR_UNIQUE = 1 << 6     /* a list of objects whose id differ */
+};
+
+typedef struct object_schema object_schema_t;
+
+typedef struct {
+    const char *name;
+    attr_type_t type;
+    unsigned flags;
+    const object_schema_t *object; /* ATTR_OBJECT */
+    const char *const *values;     /* ATTR_ENUM, NULL-terminated */
+} attr_schema_t;
+
+struct object_schema {
+    const char *name;           /* the TMF type's name */
+    const attr_schema_t *attrs; /* ends with name NULL */
+};
+
+typedef enum { API_ORDERING, API_INVENTORY, API_CATALOG, API_COUNT } api_t;
+
+enum {
+    METHOD_GET = 1 << 0,
+    METHOD_POST = 1 << 1,
+    METHOD_PATCH = 1 << 2,
+    METHOD_DELETE = 1 << 3
+};
+
+/* One routable resource of an API. */
+typedef struct {
+    api_t api;
+    const char *name;              /* "serviceOrder", "hub", ... */
+    const object_schema_t *create; /* body of POST */
+    const object_schema_t *patch;  /* body of PATCH, or NULL */
+    unsigned collection;           /* METHOD_* served without an id */
+    unsigned item;                 /* METHOD_* served with an id */
+    unsigned standard; /* METHOD_* the standard has and we answer 501 */
+} resource_t;
+
+extern const resource_t tmf_resources[]; /* ends with name NULL */
+
+/* "ordering", "inventory", "catalog": stream names and metrics. */
+const char *api_name(api_t api);
+/* "/tmf-api/serviceOrdering", ... without version */
+const char *api_path(api_t api);
+/* The row for a resource name, or NULL. */
+const resource_t *resource_find(api_t api, str_t name);
+
+typedef struct validator validator_t;
+
+/*
+ * Checks a body while it comes in, chunk by chunk. create: POST rules, else
+ * PATCH (merge-patch: mandatory attributes may be absent, null deletes).
+ * NULL when out of memory.
+ */
+validator_t *validator_create(const object_schema_t *schema, bool create);
+void validator_free(validator_t *v);
+/* 0, or -1 with *err (a 400 or 413); then only free. */
+int validator_feed(validator_t *v, str_t chunk, tmf_error_t *err);
+int validator_finish(validator_t *v, tmf_error_t *err);
+
+/* RFC 3339 to microseconds since the epoch; also with "+0000". false: not
+ * one. */
+bool rfc3339_parse(str_t s, long long *ret_us);
+/* Writes "2030-01-01T00:00:00.000Z" (24 characters and NUL). */
+void rfc3339_print(long long us, char out[32]);
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * TMF638 Service Inventory v4.0.0: service. Its sub-resources ask for more
+ * than those of the same name in TMF641.
+ */
+#include "proto/schema_tables.h"
+
+static const object_schema_t service_ref_or_value;
+
+static const object_schema_t characteristic_relationship = {
+    "CharacteristicRelationship",
+    (const attr_schema_t[]){
+        TEXT("id", 0),
+        TEXT("relationshipType", 0),
+        END,
+    },
+};
+
+static const object_schema_t characteristic = {
+    "Characteristic",
+    (const attr_schema_t[]){
+        TEXT("name", REQUIRED),
+        ANY("value", ATTR_MANDATORY),
+        TEXT("id", 0),
+        TEXT("valueType", 0),
+        LIST("characteristicRelationship", 0, &characteristic_relationship),
+        META(0),
+        END,
+    },
+};
+
+static const object_schema_t feature = {
+    "Feature",
+    (const attr_schema_t[]){
+        TEXT("id", REQUIRED),
+        TEXT("name", REQUIRED),
+        LIST("featureCharacteristic", REQUIRED, &characteristic),
+        BOOLEAN("isBundle", 0),
+        BOOLEAN("isEnabled", 0),
+        LIST("constraint", 0, &tmf_constraint_ref),
+        LIST("featureRelationship", 0, &tmf_feature_relationship),
+        END,
+    },
+};
+
+static const object_schema_t note = {
+    "Note",
+    (const attr_schema_t[]){
+        TEXT("text", REQUIRED),
+        TEXT("author", REQUIRED),
+        INSTANT("date", REQUIRED),
+        TEXT("id", 0),
+        END,
+    },
+};
+
+static const object_schema_t related_service_order_item = {
+    "RelatedServiceOrderItem",
+    (const attr_schema_t[]){
+        TEXT("itemId", REQUIRED),
+        TEXT("serviceOrderId", REQUIRED),
+        TEXT("role", 0),
+        TEXT("serviceOrderHref", 0),
+        ENUM("itemAction", 0, tmf_item_actions),
+        TEXT("@referredType", 0),
+        END,
+    },
+};
+
+static const object_schema_t service_relationship = {
+    "ServiceRelationship",
+    (const attr_schema_t[]){
+        TEXT("relationshipType", REQUIRED),
+        OBJECT("service", ATTR_MANDATORY, &service_ref_or_value),
+        LIST("serviceRelationshipCharacteristic", 0, &characteristic),
+        END,
+    },
+};
+
+static const object_schema_t service_ref_or_value = {
+    "ServiceRefOrValue",
+    (const attr_schema_t[]){
+        TEXT("id", REQUIRED),
+        TEXT("href", 0),
+        ENUM("state", 0, tmf_service_states),
+        TEXT("serviceDate", 0),
+        OBJECT("serviceSpecification", 0, &tmf_service_specification_ref),
+        SERVICE_ATTRS,
+        META(0),
+        TEXT("@referredType", 0),
+        END,
+    },
+};
+
+const object_schema_t tmf_service = {
+    "Service",
+    (const attr_schema_t[]){
+        ENUM("state", REQUIRED, tmf_service_states),
+        OBJECT("serviceSpecification", ATTR_MANDATORY,
+               &tmf_service_specification_ref),
+        TEXT("id", OURS),
+        TEXT("href", OURS),
+        TEXT("serviceDate", ATTR_FIXED),
+        SERVICE_ATTRS,
+        END,
+    },
+};

@@ -1,0 +1,109 @@
+/*
+ * How the resource tables are spelt, and what the tables of the three APIs
+ * share. Only the proto/schema*.c files include it.
+ */
+#ifndef TURNUP_PROTO_SCHEMA_TABLES_H
+#define TURNUP_PROTO_SCHEMA_TABLES_H
+
+#include "proto/schema.h"
+
+/* A row: attribute, flags, and what the type needs. */
+#define ANY(attr, flags)                  \
+    {                                     \
+        attr, ATTR_ANY, flags, NULL, NULL \
+    }
+#define TEXT(attr, flags)                    \
+    {                                        \
+        attr, ATTR_STRING, flags, NULL, NULL \
+    }
+#define BOOLEAN(attr, flags)                  \
+    {                                         \
+        attr, ATTR_BOOLEAN, flags, NULL, NULL \
+    }
+#define INTEGER(attr, flags)                  \
+    {                                         \
+        attr, ATTR_INTEGER, flags, NULL, NULL \
+    }
+#define NUMBER(attr, flags)                  \
+    {                                        \
+        attr, ATTR_NUMBER, flags, NULL, NULL \
+    }
+#define INSTANT(attr, flags)                    \
+    {                                           \
+        attr, ATTR_DATE_TIME, flags, NULL, NULL \
+    }
+#define URI(attr, flags)                  \
+    {                                     \
+        attr, ATTR_URI, flags, NULL, NULL \
+    }
+#define ENUM(attr, flags, values)            \
+    {                                        \
+        attr, ATTR_ENUM, flags, NULL, values \
+    }
+#define OBJECT(attr, flags, schema)            \
+    {                                          \
+        attr, ATTR_OBJECT, flags, schema, NULL \
+    }
+#define LIST(attr, flags, schema)                            \
+    {                                                        \
+        attr, ATTR_OBJECT, ATTR_LIST | (flags), schema, NULL \
+    }
+#define END                           \
+    {                                 \
+        NULL, ATTR_ANY, 0, NULL, NULL \
+    }
+
+/* A mandatory attribute is neither null nor blank (TMF633B). */
+#define REQUIRED (ATTR_MANDATORY | ATTR_NON_EMPTY)
+/* The server sets it for good. */
+#define OURS (ATTR_SERVER | ATTR_FIXED)
+
+/* Every extensible object has these. */
+#define META(flags)                                 \
+    TEXT("@type", flags), TEXT("@baseType", flags), \
+        TEXT("@schemaLocation", flags)
+
+/* A reference to something that has an id. */
+#define REFERENCE                                                    \
+    TEXT("id", REQUIRED), TEXT("href", 0), TEXT("name", 0), META(0), \
+        TEXT("@referredType", 0)
+
+/* TMF638 Service and TMF641 ServiceRefOrValue but for id, href, state,
+ * serviceDate and serviceSpecification. The schemas named here are those of
+ * the file that uses it: their mandatory attributes differ. */
+#define SERVICE_ATTRS                                                     \
+    TEXT("category", 0), TEXT("description", 0), INSTANT("endDate", 0),   \
+        BOOLEAN("hasStarted", 0), BOOLEAN("isBundle", 0),                 \
+        BOOLEAN("isServiceEnabled", 0), BOOLEAN("isStateful", 0),         \
+        TEXT("name", 0), TEXT("serviceType", 0), INSTANT("startDate", 0), \
+        TEXT("startMode", 0), LIST("feature", 0, &feature),               \
+        LIST("note", 0, &note), LIST("place", 0, &tmf_related_place),     \
+        LIST("relatedEntity", 0, &tmf_related_entity),                    \
+        LIST("relatedParty", 0, &tmf_related_party),                      \
+        LIST("serviceCharacteristic", 0, &characteristic),                \
+        LIST("serviceOrderItem", 0, &related_service_order_item),         \
+        LIST("serviceRelationship", 0, &service_relationship),            \
+        LIST("supportingResource", 0, &tmf_resource_ref),                 \
+        LIST("supportingService", 0, &service_ref_or_value)
+
+/* proto/schema_common.c */
+extern const char *const tmf_item_actions[];
+extern const char *const tmf_service_states[];
+extern const attr_schema_t tmf_versioned_ref_attrs[];
+extern const object_schema_t tmf_time_period;
+extern const object_schema_t tmf_constraint_ref;
+extern const object_schema_t tmf_service_specification_ref;
+extern const object_schema_t tmf_resource_ref;
+extern const object_schema_t tmf_related_party;
+extern const object_schema_t tmf_related_place;
+extern const object_schema_t tmf_related_entity;
+extern const object_schema_t tmf_feature_relationship;
+extern const object_schema_t tmf_hub;
+
+/* The resources, one file an API. */
+extern const object_schema_t tmf_service_order;
+extern const object_schema_t tmf_cancel_service_order;
+extern const object_schema_t tmf_service;
+extern const object_schema_t tmf_service_specification;
+
+#endif

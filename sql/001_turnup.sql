@@ -1,0 +1,256 @@
+-- turnup's schema. PostgreSQL is the only truth: what is to be done can be
+-- read from these tables alone (activation.owner, due_at, signals).
+--
+-- What changes at every step lives in narrow rows (service_order_state,
+-- activation) apart from the documents, without an index on a column that
+-- changes at a step, so that steps are HOT updates. Client documents are json
+-- text: never read by a statement of the hot path, and half as dear as jsonb.
+
+CREATE TABLE installation (
+    one        boolean PRIMARY KEY DEFAULT true CHECK (one),
+    secret     bytea NOT NULL CHECK (octet_length(secret) >= 32), -- of callback tokens
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Catalog (TMF633) -----------------------------------------------------------
+
+CREATE SEQUENCE catalog_change;
+
+CREATE TABLE service_specification (
+    id          text NOT NULL,
+    version     text NOT NULL,
+    last_update timestamptz NOT NULL DEFAULT now(),
+    change      bigint NOT NULL DEFAULT nextval('catalog_change'), -- workers reload what is newer
+    deleted     boolean NOT NULL DEFAULT false, -- kept for running orders, not shown
+    doc         json NOT NULL,
+    PRIMARY KEY (id, version)
+);
+CREATE INDEX service_specification_change ON service_specification (change);
+
+-- Every definition text ever run: a running activation keeps its own.
+CREATE TABLE family_definition (
+    id        integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    family    text NOT NULL,
+    version   text NOT NULL,
+    hash      text NOT NULL,
+    body      text NOT NULL,
+    loaded_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (family, version, hash)
+);
+
+-- Orders (TMF641) ------------------------------------------------------------
+
+CREATE TABLE service_order (
+    id                   uuid PRIMARY KEY, -- UUIDv7
+    request_key          text NOT NULL UNIQUE, -- Idempotency-Key of the subject, or the request's id
+    external_id          text,
+    category             text,
+    priority             text,
+    order_date           timestamptz NOT NULL,
+    requested_start      timestamptz,
+    requested_completion timestamptz,
+    subject              text,
+    traceparent          text,
+    doc                  json NOT NULL -- verbatim
+);
+CREATE INDEX service_order_external_id ON service_order (external_id)
+    WHERE external_id IS NOT NULL;
+
+CREATE TABLE service_order_state (
+    id            uuid PRIMARY KEY REFERENCES service_order ON DELETE CASCADE,
+    version       integer NOT NULL DEFAULT 1,
+    state         text NOT NULL CHECK (state IN
+        ('acknowledged', 'rejected', 'pending', 'pendingExternal', 'held',
+         'inProgress', 'cancelled', 'completed', 'failed', 'partial',
+         'assessingCancellation', 'pendingCancellation')),
+    item_count    integer NOT NULL,
+    start_at      timestamptz,
+    completion_at timestamptz,
+    error         json -- ServiceOrderErrorMessage[]
+) WITH (fillfactor = 70);
+
+CREATE TABLE service_order_item (
+    order_id        uuid NOT NULL REFERENCES service_order ON DELETE CASCADE,
+    item_id         text NOT NULL,
+    position        integer NOT NULL, -- depth first
+    parent_item     text,
+    action          text NOT NULL CHECK (action IN
+        ('add', 'modify', 'delete', 'noChange')),
+    service_id      uuid,
+    spec_id         text,
+    spec_version    text,
+    depends         text[], -- item ids to be completed before
+    characteristics json,   -- name → value, as they are to be
+    activation_id   uuid,
+    state           text NOT NULL, -- where there is no activation
+    error           json,
+    PRIMARY KEY (order_id, item_id)
+);
+CREATE INDEX service_order_item_service ON service_order_item (service_id)
+    WHERE action <> 'add';
+
+CREATE TABLE activation (
+    id               uuid PRIMARY KEY,
+    order_id         uuid NOT NULL,
+    item_id          text NOT NULL,
+    service_id       uuid NOT NULL,
+    configuration_id uuid NOT NULL, -- the one it writes
+    family           text NOT NULL,
+    definition_id    integer NOT NULL,
+    action           text NOT NULL,
+    seq              integer NOT NULL DEFAULT 0, -- guards every transition
+    item_state       text NOT NULL DEFAULT 'acknowledged',
+    run              json, -- place in the machine; null: not begun
+    variables        json,
+    pending          json, -- pendingExternal
+    error            json, -- ServiceOrderItemErrorMessage[]
+    signals          integer NOT NULL DEFAULT 0, -- ever received from outside
+    owner            text, -- worker slot that has it in memory
+    due_at           timestamptz -- nobody has it: when to look at it again
+) WITH (fillfactor = 60);
+CREATE INDEX activation_due ON activation (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX activation_owner ON activation (owner) WHERE owner IS NOT NULL;
+
+-- Answers from outside (vendors' callbacks) until the machine has taken them.
+CREATE TABLE activation_signal (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    activation_id uuid NOT NULL,
+    visit         integer NOT NULL, -- of the state it answers
+    body          json,
+    received_at   timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX activation_signal_activation ON activation_signal (activation_id);
+
+CREATE TABLE activation_journal (
+    activation_id uuid NOT NULL,
+    seq           integer NOT NULL,
+    at            timestamptz NOT NULL DEFAULT now(),
+    event         text NOT NULL,
+    state         text NOT NULL, -- "phase:state" after it
+    attempt       integer NOT NULL,
+    detail        text
+) PARTITION BY RANGE (at);
+CREATE INDEX activation_journal_activation ON activation_journal (activation_id);
+
+-- Inventory (TMF638; seed 2: EntityInstance, EntityInstanceConfiguration) -----
+
+CREATE SEQUENCE entity_key START 1000;
+
+CREATE TABLE entity_instance (
+    id         uuid PRIMARY KEY,
+    type       text NOT NULL DEFAULT 'SERVICE',
+    key        text NOT NULL UNIQUE DEFAULT 'SVC-' || nextval('entity_key'),
+    data_tags  text[] NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE entity_instance_configuration (
+    id               uuid PRIMARY KEY,
+    instance_id      uuid NOT NULL REFERENCES entity_instance ON DELETE CASCADE,
+    timeline         text NOT NULL CHECK (timeline IN ('CURRENT', 'PENDING', 'HISTORY')),
+    valid_from       timestamptz NOT NULL DEFAULT now(),
+    valid_to         timestamptz,
+    name             text,
+    category         text,
+    service_type     text,
+    spec_id          text NOT NULL,
+    spec_version     text NOT NULL,
+    state            text NOT NULL CHECK (state IN
+        ('feasibilityChecked', 'designed', 'reserved', 'inactive', 'active',
+         'suspended', 'terminated')),
+    operating_status text,
+    characteristics  json NOT NULL,
+    resources        json, -- supportingResource[]
+    doc              json, -- the service as ordered: what the domain does not use
+    order_id         uuid NOT NULL,
+    item_id          text NOT NULL
+) WITH (fillfactor = 70);
+CREATE UNIQUE INDEX entity_configuration_current ON entity_instance_configuration
+    (instance_id) WHERE timeline = 'CURRENT';
+CREATE UNIQUE INDEX entity_configuration_pending ON entity_instance_configuration
+    (instance_id) WHERE timeline = 'PENDING';
+
+-- One change at a time: who is changing an existing service.
+CREATE TABLE service_change (
+    service_id    uuid PRIMARY KEY,
+    activation_id uuid NOT NULL
+);
+
+CREATE TABLE resource_pool (
+    name text PRIMARY KEY,
+    kind text NOT NULL
+);
+
+-- One row a value; holder is the service that has it.
+CREATE TABLE resource_allocation (
+    pool       text NOT NULL REFERENCES resource_pool,
+    value      text NOT NULL,
+    holder     uuid,
+    claim      text UNIQUE, -- idempotency key of the allocate command
+    since      timestamptz,
+    PRIMARY KEY (pool, value)
+);
+CREATE INDEX resource_allocation_free ON resource_allocation (pool, value)
+    WHERE holder IS NULL;
+CREATE INDEX resource_allocation_holder ON resource_allocation (holder)
+    WHERE holder IS NOT NULL;
+
+-- Events ---------------------------------------------------------------------
+
+-- The outbox: a log in commit order. A reader takes only rows of transactions
+-- older than the oldest one running, so none can appear behind its cursor.
+CREATE TABLE event (
+    xid         xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    seq         bigint GENERATED BY DEFAULT AS IDENTITY,
+    id          uuid NOT NULL,
+    at          timestamptz NOT NULL DEFAULT now(),
+    api         text NOT NULL,
+    type        text NOT NULL,
+    resource_id text NOT NULL,
+    data        json, -- null: the whole resource
+    correlation text
+) PARTITION BY RANGE (at);
+CREATE INDEX event_position ON event (xid, seq);
+
+CREATE TABLE hub_subscription (
+    id         uuid PRIMARY KEY,
+    api        text NOT NULL,
+    version    text NOT NULL,
+    callback   text NOT NULL,
+    query      text,
+    base       text NOT NULL,
+    profile    text NOT NULL,
+    subject    text,
+    cursor_xid xid8 NOT NULL DEFAULT pg_snapshot_xmin(pg_current_snapshot()),
+    cursor_seq bigint NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+
+-- Workers --------------------------------------------------------------------
+
+CREATE TABLE worker (
+    slot    text PRIMARY KEY, -- "family:voip:<host>:0", stable over restarts
+    seen_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Partitions by month for what grows without bound; the keeper calls it each
+-- hour. Old ones are archived by DETACH.
+CREATE FUNCTION turnup_partitions(months integer) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    base text;
+    first date;
+BEGIN
+    FOREACH base IN ARRAY ARRAY['event', 'activation_journal'] LOOP
+        FOR i IN 0..months LOOP
+            first := (date_trunc('month', now() AT TIME ZONE 'UTC')
+                + make_interval(months => i))::date;
+            EXECUTE format('CREATE TABLE IF NOT EXISTS %I PARTITION OF %I '
+                'FOR VALUES FROM (%L) TO (%L)',
+                base || to_char(first, '_YYYY_MM'), base,
+                first::timestamp AT TIME ZONE 'UTC',
+                (first + interval '1 month')::timestamp AT TIME ZONE 'UTC');
+        END LOOP;
+    END LOOP;
+END $$;
+SELECT turnup_partitions(2);

@@ -1,0 +1,106 @@
+/*
+ * Any JSON as a posted serviceOrder: to the domain, and back to a client.
+ * What comes back must be JSON, with every item's state in it; an order that
+ * is accepted keeps the rules that the domain relies on.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "backend/tmf/order.h"
+
+#define MUST(condition)     \
+    do {                    \
+        if (!(condition)) { \
+            abort();        \
+        }                   \
+    } while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The item's records as a store would give them. */
+static item_record_t *
+make_records(arena_t *a, const order_t *o)
+{
+    item_record_t *items =
+        arena_array(a, item_record_t, (size_t) o->item_count);
+
+    for (int i = 0; i < o->item_count; i++) {
+        items[i].id = o->items[i].id;
+        items[i].state = (order_state_t) (i % ORDER_STATE_COUNT);
+        items[i].pending = i % 3 == 0 ? STR("{\"party\":\"p\"}") : STR_NONE;
+        items[i].service_id.byte[0] = (uint8_t) (i % 2);
+    }
+    return items;
+}
+
+static void
+check_order(arena_t *a, const order_t *o)
+{
+    MUST(o->item_count > 0 && o->item_count <= ORDER_MAX_ITEMS);
+    for (int i = 0; i < o->item_count; i++) {
+        const order_item_t *item = &o->items[i];
+
+        MUST(item->id.len > 0 && item->parent < i && item->service);
+        MUST(item->parent < 0 || o->items[item->parent].has_children);
+        const json_t *values = json_parse(a, item->characteristics, NULL);
+        MUST(values && values->type == JSON_OBJECT);
+        for (int d = 0; d < item->depend_count; d++) {
+            MUST(item->depends[d] >= 0 && item->depends[d] < o->item_count);
+            MUST(item->depends[d] != i);
+        }
+    }
+}
+
+static int
+count_states(const json_t *list)
+{
+    int n = 0;
+
+    json_each(item, list)
+    {
+        n += json_text(item, "state").len > 0;
+        n += count_states(json_get(item, "serviceOrderItem"));
+    }
+    return n;
+}
+
+static void
+show(arena_t *a, const order_record_t *record, bool accepted)
+{
+    tmf_view_t view = {STR("https://h"), STR("v4"), true, NULL};
+    buf_t out;
+
+    buf_init(&out, (size_t) 64 << 20);
+    order_to_tmf(&out, a, record, &view);
+    MUST(!buf_failed(&out));
+    const json_t *shown = json_parse(a, buf_view(&out), NULL);
+    MUST(shown && json_text(shown, "state").len > 0);
+    MUST(!accepted || count_states(json_get(shown, "serviceOrderItem")) ==
+                          record->item_count);
+    buf_free(&out);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    arena_t *a = arena_create();
+    str_t text = {(const char *) data, size};
+    const json_t *doc = json_parse(a, text, NULL);
+    order_record_t record = {.doc = text, .start_us = NO_TIME};
+    order_t order;
+    tmf_error_t err = {.status = 0};
+
+    if (doc) {
+        bool accepted = order_from_tmf(a, doc, &order, &err);
+        if (accepted) {
+            check_order(a, &order);
+            record.items = make_records(a, &order);
+            record.item_count = order.item_count;
+        } else {
+            MUST(err.status == 400 && err.message[0] != '\0');
+        }
+        show(a, &record, accepted);
+    }
+    arena_free(a);
+    return 0;
+}

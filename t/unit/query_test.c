@@ -1,0 +1,299 @@
+/* rooms: proto */
+/*
+ * Query strings: what is taken, what is refused, and that nothing is taken
+ * for something else.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "proto/buf.h"
+#include "proto/query.h"
+
+#define ROWS(a) (sizeof(a) / sizeof((a)[0]))
+
+/* One line for a whole query: fields, offset, limit, then each filter with
+ * its steps and values. */
+static void
+describe(const query_t *q, buf_t *b)
+{
+    buf_reset(b);
+    buf_printf(b, "%s", q->has_fields ? "fields" : "all");
+    for (int i = 0; i < q->field_count; i++) {
+        buf_printf(b, " %.*s", STR_FMT(q->fields[i]));
+    }
+    buf_printf(b, "; %ld %ld", q->offset, q->limit);
+    for (int i = 0; i < q->filter_count; i++) {
+        const query_filter_t *f = &q->filters[i];
+        buf_printf(b, "; %.*s(", STR_FMT(f->path));
+        for (int j = 0; j < f->step_count; j++) {
+            buf_printf(b, "%s%.*s", j ? "/" : "", STR_FMT(f->steps[j]));
+        }
+        buf_puts(b, ")");
+        for (int j = 0; j < f->value_count; j++) {
+            buf_printf(b, "%s<%.*s>", j ? "|" : "=",
+                       STR_FMT(q->values[f->first_value + j]));
+        }
+    }
+}
+
+static const struct {
+    const char *raw, *parsed;
+} good[] = {
+    {"", "all; 0 -1"},
+    {"&", "all; 0 -1"},
+    {"&&&", "all; 0 -1"},
+    {"a=x", "all; 0 -1; a(a)=<x>"},
+    {"a=", "all; 0 -1; a(a)=<>"},
+    {"a=&&b=1", "all; 0 -1; a(a)=<>; b(b)=<1>"},
+    {"&a=1&", "all; 0 -1; a(a)=<1>"},
+    {"a=x,y", "all; 0 -1; a(a)=<x>|<y>"},
+    {"a=x,", "all; 0 -1; a(a)=<x>|<>"},
+    {"a=x&a=y", "all; 0 -1; a(a)=<x>|<y>"},
+    {"a=1&b=2&a=3&c=4&b=5,6&a=7",
+     "all; 0 -1; a(a)=<1>|<3>|<7>; b(b)=<2>|<5>|<6>; c(c)=<4>"},
+    {"a.b.c=x", "all; 0 -1; a.b.c(a/b/c)=<x>"},
+    {"a%2Eb=x", "all; 0 -1; a.b(a/b)=<x>"},
+    {"a=%2C%26%3D", "all; 0 -1; a(a)=<,&=>"},
+    {"a=x%3By", "all; 0 -1; a(a)=<x;y>"},
+    {"a=x+y%2B%20z", "all; 0 -1; a(a)=<x y+ z>"},
+    {"a+b=1", "all; 0 -1; a b(a b)=<1>"},
+    {"a=b=c==", "all; 0 -1; a(a)=<b=c==>"},
+    {"a=%7Ex", "all; 0 -1; a(a)=<~x>"},
+    {"a=%3Dx", "all; 0 -1; a(a)=<=x>"},
+    {"a=x~y*z>1<2!", "all; 0 -1; a(a)=<x~y*z>1<2!>"},
+    {"a=%22x%22", "all; 0 -1; a(a)=<x>"},
+    {"a=\"x\",\"y\"", "all; 0 -1; a(a)=<x>|<y>"},
+    {"a=\"\"x\"\"", "all; 0 -1; a(a)=<\"x\">"},
+    {"a=\"", "all; 0 -1; a(a)=<\">"},
+    {"a=\"\"", "all; 0 -1; a(a)=<>"},
+    {"a=\"x", "all; 0 -1; a(a)=<\"x>"},
+    {"a=%e2%82%AC", "all; 0 -1; a(a)=<\xe2\x82\xac>"},
+    {"a=2030-01-01T00:00:00.000Z",
+     "all; 0 -1; a(a)=<2030-01-01T00:00:00.000Z>"},
+    {"a.eq=x", "all; 0 -1; a(a)=<x>"},
+    {"a.b.eq=x&a.b=y", "all; 0 -1; a.b(a/b)=<x>|<y>"},
+    {"eq=x", "all; 0 -1; eq(eq)=<x>"},
+    {"gt=x", "all; 0 -1; gt(gt)=<x>"},
+    {"gt.a=x", "all; 0 -1; gt.a(gt/a)=<x>"},
+    {"a.GT=x", "all; 0 -1; a.GT(a/GT)=<x>"},
+    {"@type=Service", "all; 0 -1; @type(@type)=<Service>"},
+    {"Fields=a", "all; 0 -1; Fields(Fields)=<a>"},
+    {"fields=a,b.c,%64", "fields a b.c d; 0 -1"},
+    {"fields=a&fields=b", "fields a b; 0 -1"},
+    {"fields=none", "fields; 0 -1"},
+    {"fields=", "all; 0 -1"},
+    {"fields=,", "all; 0 -1"},
+    {"fields=,a,,b,", "fields a b; 0 -1"},
+    {"%66ields=a", "fields a; 0 -1"},
+    {"offset=0&limit=0", "all; 0 0"},
+    {"offset=17&limit=999999999999999999", "all; 17 999999999999999999"},
+    {"limit=007", "all; 0 7"},
+    {"offset.x=1", "all; 0 -1; offset.x(offset/x)=<1>"},
+    {"a.b.c.d.e.f.g.h=1", "all; 0 -1; a.b.c.d.e.f.g.h(a/b/c/d/e/f/g/h)=<1>"},
+};
+
+/* A part of the message that must be there. */
+static const struct {
+    str_t raw;
+    const char *message;
+} bad[] = {
+    {STR("a.gt=5"), "only equality"},
+    {STR("a.gte=5"), "only equality"},
+    {STR("a.lt=5"), "only equality"},
+    {STR("a.lte=5"), "only equality"},
+    {STR("a.ne=5"), "only equality"},
+    {STR("a.regex=5"), "only equality"},
+    {STR("a.b.%67t=5"), "only equality"},
+    {STR("a%3E5"), "only equality"},
+    {STR("a%3E%3D5"), "only equality"},
+    {STR("a%3C5"), "only equality"},
+    {STR("a%3D%3D5"), "only equality"},
+    {STR("a%3D%7Ex"), "only equality"},
+    {STR("a%2A%3Dx"), "only equality"},
+    {STR("a>5"), "only equality"},
+    {STR("a>=5"), "only equality"},
+    {STR("a<5"), "only equality"},
+    {STR("a==5"), "only equality"},
+    {STR("a!=5"), "only equality"},
+    {STR("a*=x"), "only equality"},
+    {STR("a=~x"), "only equality"},
+    {STR("a=x;a=y"), "only equality"},
+    {STR("a=x;y"), "only equality"},
+    {STR("a;b=1"), "only equality"},
+    {STR("fields.gt=1"), "only equality"},
+    {STR("sort=a"), "sort is not supported"},
+    {STR("sort="), "sort is not supported"},
+    {STR("filter=$"), "filter is not supported"},
+    {STR("a"), "has no \"=\""},
+    {STR("sort"), "has no \"=\""},
+    {STR("x=1&b"), "has no \"=\""},
+    {STR("=x"), "empty name"},
+    {STR("="), "empty name"},
+    {STR("a.=x"), "empty name"},
+    {STR(".a=x"), "empty name"},
+    {STR("a..b=x"), "empty name"},
+    {STR(".eq=x"), "empty name"},
+    {STR("a.b.c.d.e.f.g.h.i=1"), "more than 8 names"},
+    {STR("offset="), "offset must be an integer"},
+    {STR("offset=-1"), "offset must be an integer"},
+    {STR("offset=+1"), "offset must be an integer"},
+    {STR("offset=1.5"), "offset must be an integer"},
+    {STR("offset=a"), "offset must be an integer"},
+    {STR("offset=0x1"), "offset must be an integer"},
+    {STR("offset=1%20"), "offset must be an integer"},
+    {STR("limit=1,2"), "limit must be an integer"},
+    {STR("limit=9999999999999999999"), "limit must be an integer"},
+    {STR("limit=99999999999999999999999999"), "limit must be an integer"},
+    {STR("limit=1&limit=1"), "limit is given twice"},
+    {STR("offset=0&a=1&offset=0"), "offset is given twice"},
+    {STR("a=%"), "not percent-encoded"},
+    {STR("a=%1"), "not percent-encoded"},
+    {STR("a=%zz"), "not percent-encoded"},
+    {STR("a=%1g"), "not percent-encoded"},
+    {STR("a=x%2"), "not percent-encoded"},
+    {STR("a%=x"), "not percent-encoded"},
+    {STR("a=%2&b=0"), "not percent-encoded"},
+    {STR("fields=%"), "not percent-encoded"},
+    {STR("limit=%"), "not percent-encoded"},
+    {STR("a=%00"), "NUL"},
+    {STR("a%00=x"), "NUL"},
+    {STR("a=x\0y"), "NUL"},
+    {STR("a=%ff"), "not UTF-8"},
+    {STR("a=\xff"), "not UTF-8"},
+    {STR("%c3=x"), "not UTF-8"},
+    {STR("a=%c0%80"), "not UTF-8"},
+    {STR("a=%ed%a0%80"), "not UTF-8"},
+    {STR("a=%c3,%a9"), "not UTF-8"},
+    {STR("fields=%e2%82"), "not UTF-8"},
+};
+
+static void
+test_taken(void **state)
+{
+    static query_t q;
+    tmf_error_t err;
+    buf_t b;
+
+    (void) state;
+    buf_init(&b, 10000);
+    for (size_t i = 0; i < ROWS(good); i++) {
+        if (query_parse(&q, str_of(good[i].raw), &err) < 0) {
+            fail_msg("%s: %s", good[i].raw, err.message);
+        }
+        describe(&q, &b);
+        if (strcmp(b.data, good[i].parsed) != 0) {
+            fail_msg("%s: %s, not %s", good[i].raw, b.data, good[i].parsed);
+        }
+    }
+    assert_int_equal(query_parse(&q, STR_NONE, &err), 0);
+    buf_free(&b);
+}
+
+static void
+test_refused(void **state)
+{
+    static query_t q;
+
+    (void) state;
+    for (size_t i = 0; i < ROWS(bad); i++) {
+        tmf_error_t err = {0};
+        if (query_parse(&q, bad[i].raw, &err) == 0) {
+            fail_msg("%.*s: taken", STR_FMT(bad[i].raw));
+        }
+        assert_int_equal(err.status, 400);
+        assert_int_equal(err.code, TMF_CODE_QUERY_INVALID);
+        assert_string_equal(err.pointer, "");
+        if (!strstr(err.message, bad[i].message)) {
+            fail_msg("%.*s: %s, not %s", STR_FMT(bad[i].raw), err.message,
+                     bad[i].message);
+        }
+    }
+}
+
+/* Parses `before` and then `format` so many times, # being the number. */
+static int
+parse_many(query_t *q, const char *before, const char *format, int count)
+{
+    tmf_error_t err;
+    buf_t b;
+
+    buf_init(&b, 100000);
+    buf_puts(&b, before);
+    for (int i = 0; i < count; i++) {
+        char text[32];
+        int n = 0;
+        for (const char *p = format; *p; p++) {
+            n += *p == '#'
+                     ? snprintf(text + n, sizeof(text) - (size_t) n, "%d", i)
+                     : (text[n] = *p, 1);
+        }
+        buf_put(&b, text, (size_t) n);
+    }
+    int rc = query_parse(q, buf_view(&b), &err);
+    buf_free(&b);
+    return rc;
+}
+
+static void
+test_limits(void **state)
+{
+    static query_t q;
+
+    (void) state;
+    assert_int_equal(parse_many(&q, "", "f#=1&", QUERY_MAX_FILTERS), 0);
+    assert_int_equal(q.filter_count, QUERY_MAX_FILTERS);
+    assert_int_equal(parse_many(&q, "", "f#=1&", QUERY_MAX_FILTERS + 1), -1);
+    assert_int_equal(parse_many(&q, "a=x", ",#", QUERY_MAX_VALUES - 1), 0);
+    assert_int_equal(q.value_count, QUERY_MAX_VALUES);
+    assert_int_equal(parse_many(&q, "a=x", ",#", QUERY_MAX_VALUES), -1);
+    assert_int_equal(parse_many(&q, "", "a=#&b=#&", QUERY_MAX_VALUES / 2), 0);
+    assert_int_equal(q.filters[1].first_value, QUERY_MAX_VALUES / 2);
+    assert_true(str_is(q.values[QUERY_MAX_VALUES - 1], "31"));
+    assert_int_equal(parse_many(&q, "fields=x", ",f#", QUERY_MAX_FIELDS - 1),
+                     0);
+    assert_int_equal(q.field_count, QUERY_MAX_FIELDS);
+    assert_int_equal(parse_many(&q, "fields=x", ",f#", QUERY_MAX_FIELDS), -1);
+    assert_int_equal(parse_many(&q, "a=", "x", QUERY_MAX_BYTES - 2), 0);
+    assert_int_equal(q.values[0].len, QUERY_MAX_BYTES - 2);
+    assert_int_equal(parse_many(&q, "a=", "x", QUERY_MAX_BYTES - 1), -1);
+}
+
+static void
+test_wants(void **state)
+{
+    static query_t q;
+    tmf_error_t err;
+
+    (void) state;
+    assert_int_equal(query_parse(&q, STR("a=1"), &err), 0);
+    assert_true(query_wants(&q, STR("anything")));
+    assert_int_equal(query_parse(&q, STR("fields=state,note.text"), &err), 0);
+    assert_true(query_wants(&q, STR("state")));
+    assert_true(query_wants(&q, STR("note")));
+    assert_true(query_wants(&q, STR("id")));
+    assert_true(query_wants(&q, STR("href")));
+    assert_false(query_wants(&q, STR("text")));
+    assert_false(query_wants(&q, STR("stat")));
+    assert_false(query_wants(&q, STR("states")));
+    assert_false(query_wants(&q, STR("")));
+    assert_int_equal(query_parse(&q, STR("fields=none"), &err), 0);
+    assert_true(query_wants(&q, STR("id")));
+    assert_false(query_wants(&q, STR("none")));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_wants),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,202 @@
+/* States, moves between them, and the derivation of an order's state.
+ * rooms: proto backend/domain */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "backend/domain/state.h"
+
+#define A ORDER_ACKNOWLEDGED
+#define R ORDER_REJECTED
+#define P ORDER_PENDING
+#define E ORDER_PENDING_EXTERNAL
+#define H ORDER_HELD
+#define I ORDER_IN_PROGRESS
+#define X ORDER_CANCELLED
+#define C ORDER_COMPLETED
+#define F ORDER_FAILED
+#define T ORDER_PARTIAL
+#define S ORDER_ASSESSING_CANCELLATION
+#define K ORDER_PENDING_CANCELLATION
+
+static void
+test_names(void **ctx)
+{
+    order_state_t o;
+    service_state_t s;
+    action_t a;
+
+    (void) ctx;
+    for (int i = 0; i < ORDER_STATE_COUNT; i++) {
+        assert_true(order_state_parse(
+            str_of(order_state_name((order_state_t) i)), &o));
+        assert_int_equal(o, i);
+    }
+    for (int i = 0; i < SERVICE_STATE_COUNT; i++) {
+        assert_true(service_state_parse(
+            str_of(service_state_name((service_state_t) i)), &s));
+        assert_int_equal(s, i);
+    }
+    for (int i = 0; i < ACTION_COUNT; i++) {
+        assert_true(action_parse(str_of(action_name((action_t) i)), &a));
+        assert_int_equal(a, i);
+    }
+    assert_string_equal(order_state_name(ORDER_CANCELLED), "cancelled");
+    assert_string_equal(action_name(ACTION_NO_CHANGE), "noChange");
+}
+
+static void
+test_unknown_names(void **ctx)
+{
+    static const char *const bad[] = {"",         "Acknowledged", "canceled",
+                                      "complete", "inprogress",   "add ",
+                                      "NoChange", "activ",        "actives"};
+    order_state_t o = ORDER_HELD;
+    service_state_t s = SERVICE_ACTIVE;
+    action_t a = ACTION_DELETE;
+
+    (void) ctx;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(order_state_parse(str_of(bad[i]), &o));
+        assert_false(service_state_parse(str_of(bad[i]), &s));
+        assert_false(action_parse(str_of(bad[i]), &a));
+    }
+    assert_false(order_state_parse(STR_NONE, &o));
+    assert_int_equal(o, ORDER_HELD);
+    assert_int_equal(s, SERVICE_ACTIVE);
+    assert_int_equal(a, ACTION_DELETE);
+}
+
+static void
+test_final(void **ctx)
+{
+    (void) ctx;
+    for (int i = 0; i < ORDER_STATE_COUNT; i++) {
+        order_state_t s = (order_state_t) i;
+        bool final = s == R || s == X || s == C || s == F || s == T;
+
+        assert_int_equal(order_state_final((order_state_t) i), final);
+        for (int to = 0; final && to < ORDER_STATE_COUNT; to++) {
+            assert_false(
+                order_state_may((order_state_t) i, (order_state_t) to));
+        }
+    }
+}
+
+/* The whole table, spelt out a second time: TMF-FACTS 8.1. */
+static void
+test_moves(void **ctx)
+{
+    static const order_state_t moves[][2] = {{A, I},
+                                             {A, R},
+                                             {A, X},
+                                             {A, S},
+                                             {I, S},
+                                             {P, S},
+                                             {H, S},
+                                             {I, C},
+                                             {I, T},
+                                             {I, F},
+                                             {I, P},
+                                             {P, I},
+                                             {P, X},
+                                             {I, H},
+                                             {H, I},
+                                             {H, X},
+                                             {I, X},
+                                             {S, A},
+                                             {S, I},
+                                             {S, P},
+                                             {S, H},
+                                             {S, K},
+                                             {K, X},
+                                             /* pendingExternal as pending */
+                                             {I, E},
+                                             {E, I},
+                                             {E, X},
+                                             {E, S},
+                                             {S, E}};
+    const size_t n = sizeof(moves) / sizeof(moves[0]);
+
+    (void) ctx;
+    for (int from = 0; from < ORDER_STATE_COUNT; from++) {
+        for (int to = 0; to < ORDER_STATE_COUNT; to++) {
+            bool may = false;
+
+            for (size_t i = 0; i < n; i++) {
+                may = may ||
+                      ((int) moves[i][0] == from && (int) moves[i][1] == to);
+            }
+            assert_int_equal(
+                order_state_may((order_state_t) from, (order_state_t) to),
+                may);
+        }
+    }
+}
+
+static void
+test_derive(void **ctx)
+{
+    static const struct {
+        int n;
+        order_state_t items[4];
+        order_state_t expected;
+    } rows[] = {
+        {0, {A}, C},          {1, {A}, A},          {2, {A, A}, A},
+        {2, {A, C}, I},       {2, {A, F}, I},       {2, {A, X}, I},
+        {2, {A, R}, R},       {3, {C, I, R}, R},    {2, {C, R}, R},
+        {3, {A, I, H}, I},    {3, {H, E, P}, H},    {3, {P, E, C}, E},
+        {2, {P, A}, P},       {2, {P, C}, P},       {2, {H, F}, H},
+        {1, {E}, E},          {2, {C, C}, C},       {2, {F, F}, F},
+        {2, {X, X}, X},       {2, {F, X}, F},       {2, {C, F}, T},
+        {2, {C, X}, T},       {3, {C, F, X}, T},    {2, {T, F}, T},
+        {1, {T}, T},          {2, {T, C}, T},       {2, {T, A}, I},
+        {2, {S, A}, I},       {2, {K, X}, I},       {4, {C, C, C, P}, P},
+        {4, {F, F, F, C}, T}, {4, {X, F, F, X}, F},
+    };
+
+    (void) ctx;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(order_state_derive(rows[i].items, rows[i].n),
+                         rows[i].expected);
+    }
+}
+
+/* Only a set decides: the order of the items must not matter. */
+static void
+test_derive_is_symmetric(void **ctx)
+{
+    (void) ctx;
+    for (int a = 0; a < ORDER_STATE_COUNT; a++) {
+        for (int b = 0; b < ORDER_STATE_COUNT; b++) {
+            order_state_t one[] = {(order_state_t) a, (order_state_t) b};
+            order_state_t two[] = {(order_state_t) b, (order_state_t) a};
+            order_state_t got = order_state_derive(one, 2);
+
+            assert_int_equal(got, order_state_derive(two, 2));
+            /* An order is not ended before its last item is. */
+            if (got != R) {
+                assert_int_equal(order_state_final(got),
+                                 order_state_final(one[0]) &&
+                                     order_state_final(one[1]));
+            }
+        }
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_unknown_names),
+        cmocka_unit_test(test_final),
+        cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_derive),
+        cmocka_unit_test(test_derive_is_symmetric),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

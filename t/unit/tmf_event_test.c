@@ -1,0 +1,327 @@
+/*
+ * Event envelopes and hub subscriptions.
+ */
+#include "t/unit/tmf_check.h"
+
+#include "backend/tmf/event.h"
+
+#define ORDER_HREF                                                            \
+    "\"https://api.example/tmf-api/serviceOrdering/v4/serviceOrder/" ORDER_ID \
+    "\""
+#define SERVICE_HREF                                                        \
+    "\"https://api.example/tmf-api/serviceInventory/v4/service/" SERVICE_ID \
+    "\""
+
+static event_record_t
+record(const char *type, const char *resource, const char *data)
+{
+    return (event_record_t){
+        .id = uuid_of(EVENT_ID),
+        .at_us = NEW_YEAR_2030,
+        .api = STR("ordering"),
+        .type = str_of(type),
+        .resource_id = str_of(resource),
+        .data = str_of(data),
+    };
+}
+
+static const json_t *
+show(const event_record_t *e, str_t resource, const tmf_view_t *v)
+{
+    buf_reset(&out);
+    event_to_tmf(&out, arena, e, resource, v);
+    assert_false(buf_failed(&out));
+    return tree_of(arena_str(arena, buf_view(&out)));
+}
+
+static void
+wraps_a_whole_resource(void **state)
+{
+    (void) state;
+    event_record_t e = record("ServiceOrderCreateEvent", ORDER_ID, "");
+    tmf_view_t v = view_all();
+
+    e.correlation = STR("00-1-2-01");
+    show(&e, STR("{\"id\":\"x\", \"y\":1}"), &v);
+    assert_string_equal(
+        out.data,
+        "{\"eventId\":\"" EVENT_ID "\",\"eventTime\":"
+        "\"2030-01-01T00:00:00.000Z\",\"eventType\":"
+        "\"ServiceOrderCreateEvent\",\"correlationId\":\"00-1-2-01\","
+        "\"domain\":\"ServiceOrdering\",\"title\":\"ServiceOrderCreate\","
+        "\"description\":\"A service order was created.\",\"priority\":\"1\","
+        "\"timeOcurred\":\"2030-01-01T00:00:00.000Z\",\"event\":"
+        "{\"serviceOrder\":{\"id\":\"x\", \"y\":1}}}");
+}
+
+static void
+makes_an_order_of_its_data(void **state)
+{
+    (void) state;
+    event_record_t e = record(
+        "ServiceOrderStateChangeEvent", ORDER_ID,
+        "{\"id\":\"no\",\"href\":\"no\",\"state\":\"pendingExternal\","
+        "\"pendingExternal\":{\"party\":\"p\"},\"serviceOrderItem\":["
+        "{\"id\":\"1\",\"state\":\"pendingExternal\"},{\"id\":\"2\",\"state\""
+        ":\"completed\",\"service\":{\"id\":\"" SERVICE_ID "\","
+        "\"serviceCharacteristic\":{\"a\":1,\"b\":\"x\"}}},"
+        "{\"id\":\"3\",\"service\":{\"name\":\"new\"}}]}");
+    tmf_view_t v = view_all();
+    const json_t *r = show(&e, STR_NONE, &v);
+
+    assert_at(r, "/correlationId", NULL);
+    r = json_at(r, STR("/event/serviceOrder"));
+    assert_at(r, "/id", "\"" ORDER_ID "\"");
+    assert_at(r, "/href", ORDER_HREF);
+    assert_at(r, "/state", "\"pendingExternal\"");
+    assert_at(r, "/pendingExternal", "{\"party\":\"p\"}");
+    assert_at(r, "/serviceOrderItem/0/state", "\"pendingExternal\"");
+    assert_at(r, "/serviceOrderItem/1/service",
+              "{\"id\":\"" SERVICE_ID "\",\"href\":" SERVICE_HREF
+              ",\"serviceCharacteristic\":[{\"name\":\"a\",\"value\":1,"
+              "\"valueType\":\"integer\"},{\"name\":\"b\",\"value\":\"x\","
+              "\"valueType\":\"string\"}]}");
+    assert_at(r, "/serviceOrderItem/2/service", "{\"name\":\"new\"}");
+
+    v.strict = true;
+    r = json_at(show(&e, STR_NONE, &v), STR("/event/serviceOrder"));
+    assert_at(r, "/state", "\"pending\"");
+    assert_at(r, "/pendingExternal", "{\"party\":\"p\"}");
+    assert_at(r, "/serviceOrderItem/0/state", "\"pending\"");
+    assert_at(r, "/serviceOrderItem/1/state", "\"completed\"");
+}
+
+static void
+makes_a_service_of_its_data(void **state)
+{
+    (void) state;
+    event_record_t e =
+        record("ServiceStateChangeEvent", SERVICE_ID,
+               "{\"state\":\"active\",\"operatingStatus\":\"running\","
+               "\"serviceSpecification\":{\"id\":\"S\",\"version\":\"1\"},"
+               "\"serviceCharacteristic\":{\"a\":null}}");
+    tmf_view_t v = view_all();
+    const json_t *r = show(&e, STR_NONE, &v);
+
+    assert_at(r, "/domain", "\"ServiceInventory\"");
+    assert_at(r, "/title", "\"ServiceStateChange\"");
+    assert_at(r, "/event/service",
+              "{\"id\":\"" SERVICE_ID "\",\"href\":" SERVICE_HREF
+              ",\"state\":\"active\",\"operatingStatus\":\"running\","
+              "\"serviceSpecification\":{\"id\":\"S\",\"href\":"
+              "\"https://api.example/tmf-api/serviceCatalogManagement/v4/"
+              "serviceSpecification/S\",\"version\":\"1\"},"
+              "\"serviceCharacteristic\":[{\"name\":\"a\",\"value\":null}]}");
+}
+
+static void
+makes_a_reference_of_no_data(void **state)
+{
+    (void) state;
+    static const char *const datas[] = {"", "{}", "{", "[]", "7"};
+    tmf_view_t v = view_all();
+
+    for (size_t i = 0; i < sizeof(datas) / sizeof(datas[0]); i++) {
+        event_record_t e =
+            record("ServiceSpecificationDeleteEvent", "My.Spec", datas[i]);
+        const json_t *r = show(&e, STR_NONE, &v);
+        assert_at(r, "/domain", "\"ServiceCatalog\"");
+        assert_at(r, "/event",
+                  "{\"serviceSpecification\":{\"id\":\"My.Spec\",\"href\":"
+                  "\"https://api.example/tmf-api/serviceCatalogManagement/v4/"
+                  "serviceSpecification/My.Spec\"}}");
+    }
+}
+
+/* A list where none belongs stays as it is. */
+static void
+leaves_other_shapes_alone(void **state)
+{
+    (void) state;
+    event_record_t e =
+        record("ServiceOrderAttributeValueChangeEvent", ORDER_ID,
+               "{\"state\":7,\"serviceOrderItem\":[5,{\"state\":null,"
+               "\"service\":[]}],\"note\":[ 1 ]}");
+    tmf_view_t v = view_all();
+    const json_t *r = show(&e, STR_NONE, &v);
+
+    assert_at(r, "/event/serviceOrder/state", "7");
+    assert_at(r, "/event/serviceOrder/note", "[ 1 ]");
+    assert_at(r, "/event/serviceOrder/serviceOrderItem",
+              "[{},{\"state\":null,\"service\":[]}]");
+}
+
+/* TMF641 v4.1, TMF638 v4.0, TMF633 v4.0: every type by its full name. */
+static const struct {
+    api_t api;
+    const char *type;
+    const char *resource;
+} types[] = {
+    {API_ORDERING, "ServiceOrderCreateEvent", "serviceOrder"},
+    {API_ORDERING, "ServiceOrderAttributeValueChangeEvent", "serviceOrder"},
+    {API_ORDERING, "ServiceOrderStateChangeEvent", "serviceOrder"},
+    {API_ORDERING, "ServiceOrderDeleteEvent", "serviceOrder"},
+    {API_ORDERING, "ServiceOrderInformationRequiredEvent", "serviceOrder"},
+    {API_ORDERING, "ServiceOrderMilestoneEvent", "serviceOrder"},
+    {API_ORDERING, "ServiceOrderJeopardyEvent", "serviceOrder"},
+    {API_ORDERING, "CancelServiceOrderCreateEvent", "cancelServiceOrder"},
+    {API_ORDERING, "CancelServiceOrderStateChangeEvent", "cancelServiceOrder"},
+    {API_ORDERING, "CancelServiceOrderInformationRequiredEvent",
+     "cancelServiceOrder"},
+    {API_INVENTORY, "ServiceCreateEvent", "service"},
+    {API_INVENTORY, "ServiceAttributeValueChangeEvent", "service"},
+    {API_INVENTORY, "ServiceStateChangeEvent", "service"},
+    {API_INVENTORY, "ServiceDeleteEvent", "service"},
+    {API_CATALOG, "ServiceCatalogCreateEvent", "serviceCatalog"},
+    {API_CATALOG, "ServiceCatalogChangeEvent", "serviceCatalog"},
+    {API_CATALOG, "ServiceCatalogBatchEvent", "serviceCatalog"},
+    {API_CATALOG, "ServiceCatalogDeleteEvent", "serviceCatalog"},
+    {API_CATALOG, "ServiceCategoryCreateEvent", "serviceCategory"},
+    {API_CATALOG, "ServiceCategoryChangeEvent", "serviceCategory"},
+    {API_CATALOG, "ServiceCategoryDeleteEvent", "serviceCategory"},
+    {API_CATALOG, "ServiceCandidateCreateEvent", "serviceCandidate"},
+    {API_CATALOG, "ServiceCandidateChangeEvent", "serviceCandidate"},
+    {API_CATALOG, "ServiceCandidateDeleteEvent", "serviceCandidate"},
+    {API_CATALOG, "ServiceSpecificationCreateEvent", "serviceSpecification"},
+    {API_CATALOG, "ServiceSpecificationChangeEvent", "serviceSpecification"},
+    {API_CATALOG, "ServiceSpecificationDeleteEvent", "serviceSpecification"},
+};
+
+#define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
+
+static void
+knows_the_types(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
+        for (int api = 0; api < API_COUNT; api++) {
+            assert_int_equal(
+                event_type_known((api_t) api, str_of(types[i].type)),
+                (api_t) api == types[i].api);
+        }
+        assert_string_equal(event_resource(str_of(types[i].type)),
+                            types[i].resource);
+    }
+    assert_null(event_resource(STR("ServiceOrderCreate")));
+    assert_null(event_resource(STR("serviceOrderCreateEvent")));
+    assert_null(event_resource(STR_NONE));
+    assert_false(event_type_known(API_ORDERING, STR("")));
+}
+
+static tmf_error_t fault;
+
+static event_filter_t *
+filter(api_t api, const char *query)
+{
+    fault = (tmf_error_t){0};
+    return event_filter_parse(arena, api, str_of(query), &fault);
+}
+
+static void
+takes_every_event_of_its_api(void **state)
+{
+    (void) state;
+    for (int api = 0; api < API_COUNT; api++) {
+        event_filter_t *f = filter((api_t) api, "");
+        assert_non_null(f);
+        for (size_t i = 0; i < TYPE_COUNT; i++) {
+            assert_int_equal(event_filter_match(f, str_of(types[i].type)),
+                             types[i].api == (api_t) api);
+        }
+        assert_false(event_filter_match(f, STR("NoSuchEvent")));
+    }
+}
+
+static void
+takes_the_types_asked_for(void **state)
+{
+    (void) state;
+    static const char *const queries[] = {
+        "eventType=ServiceOrderCreateEvent,ServiceOrderStateChangeEvent",
+        "eventType=ServiceOrderCreateEvent&"
+        "eventType=ServiceOrderStateChangeEvent",
+        "eventType=%22ServiceOrderCreateEvent%22,"
+        "ServiceOrder%53tateChangeEvent&",
+    };
+
+    for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        event_filter_t *f = filter(API_ORDERING, queries[i]);
+        assert_non_null(f);
+        assert_true(event_filter_match(f, STR("ServiceOrderCreateEvent")));
+        assert_true(
+            event_filter_match(f, STR("ServiceOrderStateChangeEvent")));
+        assert_false(event_filter_match(f, STR("ServiceOrderDeleteEvent")));
+        assert_false(event_filter_match(f, STR("ServiceCreateEvent")));
+    }
+}
+
+static void
+refuses_other_queries(void **state)
+{
+    (void) state;
+    static const char *const queries[] = {
+        "eventType=Nonsense",
+        "eventType=",
+        "eventType=ServiceCreateEvent", /* of another API */
+        "eventType=ServiceOrderCreateEvent,Nonsense",
+        "eventtype=ServiceOrderCreateEvent",
+        "event.serviceOrder.state=completed",
+        "eventType=ServiceOrderCreateEvent&id=1",
+        "id=1&eventType=ServiceOrderCreateEvent",
+        "fields=event.id",
+        "eventType=ServiceOrderCreateEvent&fields=eventId",
+        "limit=5",
+        "offset=5",
+        "eventType.ne=ServiceOrderCreateEvent",
+        "eventType",
+        "eventType=%zz",
+        "eventType=ServiceOrderCreateEvent;ServiceOrderDeleteEvent",
+    };
+
+    for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        if (filter(API_ORDERING, queries[i]) || fault.status != 400 ||
+            strcmp(fault.pointer, "/query") != 0 || fault.message[0] == '\0') {
+            fail_msg("%s: %d %s %s", queries[i], fault.status, fault.pointer,
+                     fault.message);
+        }
+    }
+}
+
+static void
+shows_subscriptions(void **state)
+{
+    (void) state;
+    subscription_record_t s = {
+        .id = uuid_of(EVENT_ID),
+        .callback = STR("https://c/\"x"),
+        .query = STR("eventType=A"),
+    };
+
+    subscription_to_tmf(&out, &s);
+    assert_string_equal(out.data, "{\"id\":\"" EVENT_ID "\",\"callback\":"
+                                  "\"https://c/\\\"x\",\"query\":"
+                                  "\"eventType=A\"}");
+    buf_reset(&out);
+    s.query = STR_NONE;
+    subscription_to_tmf(&out, &s);
+    assert_at(tree_of(buf_view(&out)), "/query", "\"\"");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CHECK_TEST(wraps_a_whole_resource),
+        CHECK_TEST(makes_an_order_of_its_data),
+        CHECK_TEST(makes_a_service_of_its_data),
+        CHECK_TEST(makes_a_reference_of_no_data),
+        CHECK_TEST(leaves_other_shapes_alone),
+        CHECK_TEST(knows_the_types),
+        CHECK_TEST(takes_every_event_of_its_api),
+        CHECK_TEST(takes_the_types_asked_for),
+        CHECK_TEST(refuses_other_queries),
+        CHECK_TEST(shows_subscriptions),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
