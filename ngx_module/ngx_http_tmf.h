@@ -4,6 +4,7 @@
  *   _module   directives, module definition
  *   _route    content handler: checks that need no body
  *   _accept   content negotiation
+ *   _identity where hrefs start, who asks, which trace
  *   _request  body, validation, the frame
  *   _edge     one nginx worker's side: links, instance, replies
  *   _pending  requests that wait for a reply
@@ -11,6 +12,7 @@
  *   _filter   TMF bodies for the errors nginx itself answers
  *   _redis    one connection to Redis
  *   _watch    what is known of workers and queues
+ *   _heartbeat   reading what workers tell of themselves
  *   _stats    counters, shared by all nginx workers
  *   _health, _metrics   the two pages for operators
  *
@@ -135,7 +137,7 @@ ngx_int_t ngx_http_tmf_request(ngx_http_request_t *r);
 /* Is there a body to come? */
 ngx_uint_t ngx_http_tmf_has_body(ngx_http_request_t *r);
 
-/* _base: where hrefs start, who asks, which trace. NGX_OK or *err. */
+/* _identity: where hrefs start, who asks, which trace. NGX_OK or *err. */
 ngx_int_t ngx_http_tmf_identify(ngx_http_request_t *r, tmf_error_t *err);
 /* The client's own traceparent when it is one, else a new one in buf. */
 str_t ngx_http_tmf_traceparent(const ngx_http_tmf_ctx_t *ctx, char buf[64]);

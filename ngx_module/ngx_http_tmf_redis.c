@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 #define LINK_OUT_MAX     ((size_t) 64 * 1024 * 1024) /* bytes waiting to be sent */
-#define LINK_KEEP        ((size_t) 1024 * 1024)      /* memory kept when idle */
+#define LINK_KEEP        ((size_t) 1024 * 1024) /* memory kept when idle */
 #define LINK_READ_SIZE   65536
 #define LINK_READS_MAX   16 /* in one turn, then others get theirs */
 #define LINK_RETRY_MIN   50

@@ -18,10 +18,8 @@ void arena_free(arena_t *a);
 void arena_reset(arena_t *a);
 /* Zeroed, aligned for any type; never NULL. */
 void *arena_alloc(arena_t *a, size_t size);
-#define arena_new(a, type)                                                    \
-    ((type *) arena_alloc((a), sizeof(type)))
-#define arena_array(a, type, n)                                               \
-    ((type *) arena_alloc((a), sizeof(type) * (n)))
+#define arena_new(a, type)      ((type *) arena_alloc((a), sizeof(type)))
+#define arena_array(a, type, n) ((type *) arena_alloc((a), sizeof(type) * (n)))
 /* A copy, NUL-terminated behind its length. */
 str_t arena_str(arena_t *a, str_t s);
 char *arena_z(arena_t *a, str_t s);

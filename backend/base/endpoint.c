@@ -56,9 +56,9 @@ endpoint_address(const endpoint_t *e)
     return e->address;
 }
 
-/* NULL, or what is wrong. */
-static const char *
-resolve(endpoint_t *e)
+/* 0 with e->hosts, or -1 with *ret_error. */
+static int
+resolve(endpoint_t *e, const char **ret_error)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     const char *host = e->address;
@@ -72,16 +72,18 @@ resolve(endpoint_t *e)
         len -= 2;
     }
     if (len == 0 || len >= sizeof(name) || colon[1] == '\0') {
-        return "the address is neither unix:/path nor host:port";
+        *ret_error = "the address is neither unix:/path nor host:port";
+        return -1;
     }
     memcpy(name, host, len);
     name[len] = '\0';
     rc = getaddrinfo(name, colon + 1, &hints, &e->hosts);
     if (rc != 0) {
         e->hosts = NULL;
-        return gai_strerror(rc);
+        *ret_error = gai_strerror(rc);
+        return -1;
     }
-    return NULL;
+    return 0;
 }
 
 static void
@@ -133,17 +135,12 @@ int
 endpoint_connect(endpoint_t *e, const char **ret_error)
 {
     const struct addrinfo *host;
-    const char *failure;
 
     if (strncmp(e->address, unix_prefix, sizeof(unix_prefix) - 1) == 0) {
         return connect_unix(e->address + sizeof(unix_prefix) - 1, ret_error);
     }
-    if (e->hosts == NULL) {
-        failure = resolve(e);
-        if (failure != NULL) {
-            *ret_error = failure;
-            return -1;
-        }
+    if (e->hosts == NULL && resolve(e, ret_error) != 0) {
+        return -1;
     }
     host = e->next != NULL ? e->next : e->hosts;
     e->next = host->ai_next;

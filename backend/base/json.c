@@ -7,6 +7,7 @@
 #include "backend/base/json.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 /* Where the reader is in the tree being built. */
@@ -152,7 +153,7 @@ shared_reader(builder_t **ret_builder)
 json_t *
 json_parse(arena_t *a, str_t text, json_error_t *err)
 {
-    json_error_t ignored;
+    json_error_t ignored = {.reason = NULL};
     builder_t *b;
     json_reader_t *reader = shared_reader(&b);
 
@@ -376,7 +377,7 @@ json_int(const json_t *o, const char *name, long long dflt)
         return errno == 0 ? n : dflt;
     }
     d = strtod(text, NULL); /* 5.0, 1e3 */
-    if (!(d >= -0x1p53 && d <= 0x1p53) || d != (double) (long long) d) {
+    if (fabs(d) > 0x1p53 || d != (double) (long long) d) {
         return dflt;
     }
     return (long long) d;

@@ -16,10 +16,10 @@ typedef struct json json_t;
 
 struct json {
     json_type_t type;
-    int count;    /* members or elements */
-    str_t name;   /* of a member, unescaped; else empty */
-    str_t raw;    /* the value's exact text */
-    str_t text;   /* string unescaped; number, true, false as spelt */
+    int count;     /* members or elements */
+    str_t name;    /* of a member, unescaped; else empty */
+    str_t raw;     /* the value's exact text */
+    str_t text;    /* string unescaped; number, true, false as spelt */
     json_t *child; /* first member or element */
     json_t *next;  /* sibling */
 };
@@ -42,8 +42,8 @@ str_t json_text(const json_t *o, const char *name);
 bool json_is_true(const json_t *o, const char *name);
 /* A number (member) as integer, or dflt. */
 long long json_int(const json_t *o, const char *name, long long dflt);
-#define json_each(var, parent)                                                \
-    for (const json_t *var = (parent) ? (parent)->child : NULL; var != NULL;  \
+#define json_each(var, parent)                                               \
+    for (const json_t *var = (parent) ? (parent)->child : NULL; var != NULL; \
          var = var->next)
 /* Equal as JSON values: numbers by value, objects without regard to order. */
 bool json_equal(const json_t *a, const json_t *b);

@@ -151,7 +151,7 @@ refuse_all(redis_t *r, ring_t *q)
     }
 }
 
-/* The one way down. */
+/* The one way down; between enter() and leave(). */
 static void
 drop(redis_t *r, const char *why)
 {
@@ -167,12 +167,10 @@ drop(redis_t *r, const char *why)
     if (r->backoff_ms > BACKOFF_MAX_MS) {
         r->backoff_ms = BACKOFF_MAX_MS;
     }
-    enter(r);
     if (was_up && r->on_state != NULL) {
         r->on_state(r->ctx, false);
     }
     refuse_all(r, &r->waiting);
-    leave(r);
 }
 
 static void
@@ -201,13 +199,10 @@ refuse(redis_t *r, redis_reply_fn fn, void *ctx)
 }
 
 static void
-on_flush(evutil_socket_t fd, short what, void *ctx)
+flush(redis_t *r)
 {
-    redis_t *r = ctx;
     ssize_t n;
 
-    (void) fd;
-    (void) what;
     if (buf_failed(&r->out) || r->waiting.count > WAITING_MAX) {
         drop(r, "too much is waiting");
         return;
@@ -228,6 +223,18 @@ on_flush(evutil_socket_t fd, short what, void *ctx)
     } else {
         (void) event_add(r->writable, NULL);
     }
+}
+
+static void
+on_flush(evutil_socket_t fd, short what, void *ctx)
+{
+    redis_t *r = ctx;
+
+    (void) fd;
+    (void) what;
+    enter(r);
+    flush(r);
+    leave(r);
 }
 
 static void
@@ -455,18 +462,18 @@ on_writable(evutil_socket_t fd, short what, void *ctx)
     int error = 0;
     socklen_t len = sizeof(error);
 
+    (void) what;
+    enter(r);
     if (r->state != CONNECTING) {
-        on_flush(fd, what, r);
-        return;
-    }
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
-        error = errno;
-    }
-    if (error != 0) {
+        flush(r);
+    } else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
+        drop(r, strerror(errno));
+    } else if (error != 0) {
         drop(r, strerror(error));
     } else {
         on_connected(r);
     }
+    leave(r);
 }
 
 static void
@@ -500,6 +507,7 @@ on_timer(evutil_socket_t fd, short what, void *ctx)
     (void) fd;
     (void) what;
     r->timer_at = INT64_MAX;
+    enter(r);
     if (r->state == DOWN) {
         connect_begin(r);
     } else if (r->state == CONNECTING) {
@@ -512,6 +520,7 @@ on_timer(evutil_socket_t fd, short what, void *ctx)
             arm(r, left);
         }
     }
+    leave(r);
 }
 
 redis_t *

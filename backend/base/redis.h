@@ -1,9 +1,8 @@
 /*
  * One pipelined Redis connection on libevent.
  *
- * hiredis serves as codec only (its reader and its command formatter): its
- * asynchronous client ends the process on replies that a peer can cause
- * (0.14.1). Commands are written once a loop turn; replies come back in
+ * hiredis serves as codec only (its reader): its asynchronous client ends the
+ * process on replies that a peer can cause (0.14.1). Commands are written once a loop turn; replies come back in
  * order. On any failure every waiting callback gets NULL, and the connection
  * is made again with back-off (50 ms doubling to 1 s, with jitter); a reply
  * overdue by more than the command's time-out counts as a failure.
@@ -30,7 +29,8 @@ typedef void (*redis_reply_fn)(void *ctx, const redisReply *reply);
 /* Called on each change: true = ready for commands. */
 typedef void (*redis_state_fn)(void *ctx, bool up);
 
-/* Starts connecting at once; never NULL. address is copied. */
+/* Starts connecting at once; never NULL. address is copied. A host's name is
+ * resolved here and now, which blocks (backend/base/endpoint.h). */
 redis_t *redis_open(struct event_base *base, const redis_address_t *address,
                     redis_state_fn on_state, void *ctx);
 /* Callbacks still waiting are dropped without a call. NULL-safe. */

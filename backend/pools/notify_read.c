@@ -8,11 +8,6 @@
  */
 #include "backend/pools/notify.h"
 
-#include <stdlib.h>
-
-static void on_page_end(void *ctx, pg_outcome_t outcome, const char *sqlstate,
-                        const char *message);
-
 #define each_subscriber(at, n)                                        \
     for (list_t *at = (n)->subscribers.next; at != &(n)->subscribers; \
          at = at->next)

@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "backend/store/statements.h"
 #include "proto/keys.h"
 
 #define WORKER_VERSION    "1"
@@ -241,6 +242,7 @@ worker_open(worker_t *w, const settings_t *s, const char *pool, int n,
         w->links[i] = (struct worker_link){w, i};
         w->pg[i] = pg_open(w->base, s->postgres, statements, on_pg_state,
                            &w->links[i]);
+        pg_setup(w->pg[i], store_setup);
     }
 }
 

@@ -70,7 +70,7 @@ static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
 {
     http_t *h = ctx;
-    short want = 0;
+    int want = 0;
 
     (void) easy;
     (void) socket_ctx;
@@ -78,7 +78,7 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
         want |= what & CURL_POLL_IN ? EV_READ : 0;
         want |= what & CURL_POLL_OUT ? EV_WRITE : 0;
     }
-    watch_want(h->watches, fd, want);
+    watch_want(h->watches, fd, (short) want);
     return 0;
 }
 

@@ -5,7 +5,8 @@
  * given from the event loop, never from inside http_send(). Redirects are not
  * followed, only http and https are spoken, and with allow_private false a
  * connection to a loopback, private or link-local address is refused (it is
- * the connected address that is judged, so DNS cannot trick it).
+ * the address about to be connected that is judged, so DNS cannot trick it;
+ * behind a proxy it is the proxy's).
  */
 #ifndef TURNUP_SOUTHBOUND_HTTP_H
 #define TURNUP_SOUTHBOUND_HTTP_H
@@ -27,12 +28,12 @@ typedef struct {
 } http_options_t;
 
 typedef struct {
-    const char *method; /* "GET", "POST", "PUT", "PATCH", "DELETE" */
-    const char *url;    /* all strings are copied by http_send */
-    str_t body;         /* copied; empty: none */
+    const char *method;       /* "GET", "POST", "PUT", "PATCH", "DELETE" */
+    const char *url;          /* all strings are copied by http_send */
+    str_t body;               /* copied; empty: none */
     const char *content_type; /* NULL: application/json */
     const char *headers[HTTP_MAX_HEADERS]; /* "Name: value", NULL-ended */
-    int timeout_ms;     /* the whole call */
+    int timeout_ms;                        /* the whole call */
     int connect_timeout_ms;
 } http_request_t;
 
@@ -41,7 +42,7 @@ typedef struct {
     const char *error; /* libcurl's words, or NULL */
     bool sent;         /* may have reached the target (for "unknown") */
     str_t body;
-    str_t location; /* Location header, or empty */
+    str_t location;     /* Location header, or empty */
     long retry_after_s; /* Retry-After in seconds, or -1 */
 } http_answer_t;
 

@@ -92,7 +92,7 @@ on_event(evutil_socket_t fd, short what, void *ctx)
 {
     watch_t *watch = ctx;
 
-    what &= watch->want;
+    what = (short) (what & watch->want);
     if (what == 0) {
         stop(watch); /* closed by its peer, most likely */
     } else {

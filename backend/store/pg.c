@@ -49,6 +49,7 @@ struct pg {
     struct event_base *base;
     char *conninfo;
     const pg_statement_t *statements;
+    const char *setup; /* or NULL */
     pg_state_fn on_state;
     void *ctx;
 
@@ -192,7 +193,8 @@ complain(pg_t *pg, const char *why)
     pg->complained = true;
 }
 
-/* The one way down. why may lie in the connection. */
+/* The one way down; between enter() and leave(). why may lie in the
+ * connection. */
 static void
 drop(pg_t *pg, const char *why)
 {
@@ -209,13 +211,11 @@ drop(pg_t *pg, const char *why)
     if (pg->backoff_ms > BACKOFF_MAX_MS) {
         pg->backoff_ms = BACKOFF_MAX_MS;
     }
-    enter(pg);
     pg->segment_lost = pg->segment_open;
     if (was_up && pg->on_state != NULL) {
         pg->on_state(pg->ctx, false);
     }
     end_unknown(pg, &pg->expected, "08006", reason);
-    leave(pg);
 }
 
 /* Not at once: the owner is in the middle of something. By a timer, not by
@@ -423,6 +423,14 @@ static void
 prepare(pg_t *pg)
 {
     pg->state = PREPARING;
+    if (pg->setup != NULL) {
+        if (!PQsendQueryParams(pg->conn, pg->setup, 0, NULL, NULL, NULL, NULL,
+                               0)) {
+            drop(pg, PQerrorMessage(pg->conn));
+            return;
+        }
+        expect(pg, (expect_t){.kind = EXPECT_RESULT});
+    }
     for (const pg_statement_t *s = pg->statements; s && s->sql; s++) {
         if (!PQsendPrepare(pg->conn, s->name, s->sql, 0, NULL)) {
             drop(pg, PQerrorMessage(pg->conn));
@@ -439,31 +447,41 @@ prepare(pg_t *pg)
     flush(pg);
 }
 
-static void
-on_connected(void *ctx, PGconn *conn, const char *why)
+/* Takes the connection over. NULL, or why it cannot. */
+static const char *
+adopt(pg_t *pg, PGconn *conn)
 {
-    pg_t *pg = ctx;
-    int fd;
+    int fd = PQsocket(conn);
 
-    pg->attempt = NULL;
     pg->conn = conn;
-    if (conn == NULL) {
-        drop(pg, why);
-        return;
-    }
     if (PQsetnonblocking(conn, 1) != 0 || !PQenterPipelineMode(conn)) {
-        drop(pg, PQerrorMessage(conn));
-        return;
+        return PQerrorMessage(conn);
     }
-    fd = PQsocket(conn);
     pg->readable = event_new(pg->base, fd, EV_READ | EV_PERSIST, on_io, pg);
     pg->writable = event_new(pg->base, fd, EV_WRITE, on_io, pg);
     if (pg->readable == NULL || pg->writable == NULL ||
         event_add(pg->readable, NULL) != 0) {
-        drop(pg, "no event for the socket");
-        return;
+        return "no event for the socket";
     }
-    prepare(pg);
+    return NULL;
+}
+
+static void
+on_connected(void *ctx, PGconn *conn, const char *why)
+{
+    pg_t *pg = ctx;
+
+    enter(pg);
+    pg->attempt = NULL;
+    if (conn != NULL) {
+        why = adopt(pg, conn);
+    }
+    if (why != NULL) {
+        drop(pg, why);
+    } else {
+        prepare(pg);
+    }
+    leave(pg);
 }
 
 static void
@@ -474,26 +492,36 @@ connect_begin(pg_t *pg)
 }
 
 static void
+check_deadline(pg_t *pg)
+{
+    const expect_t *oldest = ring_at(&pg->expected, 0);
+    int64_t left;
+
+    if (oldest == NULL) {
+        return;
+    }
+    left = oldest->deadline - clock_mono_ms();
+    if (left <= 0) {
+        drop(pg, "the server does not answer");
+    } else {
+        arm(pg, left);
+    }
+}
+
+static void
 on_timer(evutil_socket_t fd, short what, void *ctx)
 {
     pg_t *pg = ctx;
-    const expect_t *oldest = ring_at(&pg->expected, 0);
 
     (void) fd;
     (void) what;
+    enter(pg);
     if (pg->state == DOWN) {
         connect_begin(pg);
-        return;
+    } else {
+        check_deadline(pg);
     }
-    if (oldest != NULL) {
-        int64_t left = oldest->deadline - clock_mono_ms();
-
-        if (left <= 0) {
-            drop(pg, "the server does not answer");
-            return;
-        }
-        arm(pg, left);
-    }
+    leave(pg);
 }
 
 static void
@@ -532,6 +560,12 @@ pg_open(struct event_base *base, const char *conninfo,
     }
     connect_begin(pg);
     return pg;
+}
+
+void
+pg_setup(pg_t *pg, const char *sql)
+{
+    pg->setup = sql;
 }
 
 void

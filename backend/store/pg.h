@@ -6,7 +6,8 @@
  * segments may be under way; they end in order. Statements are prepared once
  * a connection, from a table given at open. The connection is made again with
  * back-off; segments under way at a loss end with PG_UNKNOWN (the commit may
- * or may not have happened) and are the owner's to repeat.
+ * or may not have happened) and are the owner's to repeat. A segment without
+ * an answer for 30 s counts as a loss.
  */
 #ifndef TURNUP_STORE_PG_H
 #define TURNUP_STORE_PG_H
@@ -29,10 +30,11 @@ typedef struct {
 } pg_statement_t;
 
 typedef enum {
-    PG_OK,       /* committed */
-    PG_REFUSED,  /* an error; rolled back: data or code (22, 23, 42 ...) */
-    PG_RETRY,    /* rolled back, may succeed again (40001, 40P01, 55P03) */
-    PG_UNKNOWN   /* the connection was lost */
+    PG_OK,      /* committed */
+    PG_REFUSED, /* an error; rolled back: data or code (22, 23, 42 ...) */
+    PG_RETRY,   /* rolled back, may succeed again (40001, 40P01, 55P03, and the
+                   server's troubles: 53, 57, 58, 25006) */
+    PG_UNKNOWN  /* the connection was lost */
 } pg_outcome_t;
 
 /* res: PGRES_TUPLES_OK or PGRES_COMMAND_OK; binary format. Called once for
@@ -47,6 +49,9 @@ typedef void (*pg_state_fn)(void *ctx, bool up);
 pg_t *pg_open(struct event_base *base, const char *conninfo,
               const pg_statement_t *statements, pg_state_fn on_state,
               void *ctx);
+/* A statement (constant text) to be run first on each new connection; right
+ * after pg_open(). */
+void pg_setup(pg_t *pg, const char *sql);
 /* Callbacks still waiting are dropped without a call. NULL-safe. */
 void pg_close(pg_t *pg);
 bool pg_up(const pg_t *pg);
@@ -124,12 +129,14 @@ void pg_exec(pg_t *pg, int stmt, const pg_params_t *params, pg_result_fn fn,
 void pg_ask(pg_t *pg, int stmt, const pg_params_t *params, pg_result_fn fn,
             void *ctx);
 /* A statement that is not in the table: for lists with filters. sql is
- * parsed each time; params are text here (formats follow). */
+ * parsed each time; of the pg_add_* only text and null may be used. */
 void pg_exec_text(pg_t *pg, const char *sql, const pg_params_t *params,
                   pg_result_fn fn, void *ctx);
 void pg_commit(pg_t *pg, pg_end_fn fn, void *ctx);
 
-/* Reading binary columns. A null gives an empty slice, nil, 0, PG_NO_TIME. */
+/* Reading binary columns. A null gives an empty slice, nil, 0, PG_NO_TIME.
+ * pg_text: text and json, not jsonb (a version byte stands before it). pg_int
+ * and pg_long read an integer of any width. INT64_MAX is "infinity". */
 bool pg_is_null(const PGresult *res, int row, int col);
 str_t pg_text(const PGresult *res, int row, int col);
 uuid_t pg_uuid(const PGresult *res, int row, int col);

@@ -19,6 +19,7 @@ struct pg_connect {
     const char *host;     /* libpq's own pointer: which one is being tried */
     struct event *socket; /* made anew for each step: libpq may change it */
     struct event *timer;
+    const char *failure; /* to be told by the timer, or NULL */
 };
 
 static void
@@ -91,7 +92,8 @@ wait_for(pg_connect_t *c, short what)
     }
     c->socket = event_new(c->base, PQsocket(c->conn), what, on_socket, c);
     if (c->socket == NULL || event_add(c->socket, NULL) != 0) {
-        fail(c, "no event for the socket");
+        c->failure = "no event for the socket";
+        arm(c, 0);
     }
 }
 
@@ -124,11 +126,7 @@ on_timer(evutil_socket_t fd, short what, void *ctx)
 
     (void) fd;
     (void) what;
-    if (PQstatus(c->conn) == CONNECTION_BAD) {
-        fail(c, PQerrorMessage(c->conn));
-    } else {
-        fail(c, "connecting took too long");
-    }
+    fail(c, c->failure != NULL ? c->failure : "connecting took too long");
 }
 
 /* What stands in the connection string goes before these. tcp_user_timeout
@@ -169,7 +167,8 @@ pg_connect_start(struct event_base *base, const char *conninfo,
     }
     (void) PQsetNoticeProcessor(c->conn, on_notice, NULL);
     if (PQstatus(c->conn) == CONNECTION_BAD) {
-        arm(c, 0); /* told from the loop */
+        c->failure = PQerrorMessage(c->conn);
+        arm(c, 0);
     } else {
         wait_for(c, EV_WRITE);
     }

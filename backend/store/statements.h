@@ -62,6 +62,12 @@ enum {
 #undef S
 };
 
+/*
+ * For pg_setup(): plans that do not depend on statistics. All of these
+ * statements go from a handful of keys to their rows; a plan made while a
+ * table was empty must still be right when it holds millions.
+ */
+extern const char store_setup[];
 /* For pg_open() and worker_open(). */
 extern const pg_statement_t store_statements[];
 

@@ -17,7 +17,7 @@ static const char default_order[] =
     " \"priority\":\"2\",\n"
     " \"description\":\"Benchmark order {{n}}: one service, added\",\n"
     " \"category\":\"Residential broadband\",\n"
-    " \"requestedStartDate\":\"2030-01-01T08:00:00.000Z\",\n"
+    " \"requestedStartDate\":\"2026-01-01T08:00:00.000Z\",\n"
     " \"requestedCompletionDate\":\"2030-01-31T18:00:00.000Z\",\n"
     " \"relatedParty\":[{\"id\":\"customer-{{n}}\",\"role\":\"customer\",\n"
     "   \"name\":\"A. Subscriber\",\"@referredType\":\"Individual\"},\n"

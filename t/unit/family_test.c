@@ -623,6 +623,7 @@ test_good_graphs(void **ctx)
         ADD(TAKE("a", "x") ",{\"state\":\"b\",\"undo\":{\"release\":{"
                            "\"pool\":\"{{variable.x}}\"}}}"),
         MODIFY(READ("a", "{{current.characteristic.x}}")),
+        MODIFY(CALL("\"headers\":{\"Ho\":\"1\",\"Hostname\":\"2\"}")),
         MODIFY(CALL("\"headers\":{\"A\":\"{{callback.url}}\"}")),
     };
 
@@ -678,6 +679,14 @@ test_limits(void **ctx)
         buf_free(&text);
     }
     buf_init(&text, MAX_FILE);
+    buf_puts(&text, "{\"targets\":{");
+    for (int i = 0; i <= FAMILY_MAX_TARGETS; i++) {
+        buf_printf(&text, "%s\"t%d\":{}", i ? "," : "", i);
+    }
+    buf_puts(&text, "}}");
+    assert_null(family_parse(buf_view(&text), NULL, errors, &n));
+    assert_non_null(strstr(errors[3].message, "at most 32"));
+    buf_reset(&text);
     buf_puts(&text, HEAD "\"machines\":{\"add\":[{\"state\":\"a\",\"call\":{"
                          "\"target\":\"t\",\"method\":\"GET\",\"path\":\"/\","
                          "\"capture\":{");

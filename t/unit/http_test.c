@@ -57,8 +57,11 @@ answer(struct bufferevent *bev, const char *path, size_t path_len,
     struct evbuffer *out = bufferevent_get_output(bev);
     size_t size = 0;
 
-    if (sscanf(path, "/bytes/%zu", &size) == 1) {
-        char *body = xcalloc(1, size + 1);
+    if (strncmp(path, "/bytes/", 7) == 0) {
+        char *body;
+
+        size = strtoul(path + 7, NULL, 10);
+        body = xcalloc(1, size + 1);
 
         memset(body, 'x', size);
         evbuffer_add_printf(

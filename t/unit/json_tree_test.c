@@ -35,14 +35,13 @@ teardown(void **state)
 static json_t *
 parse(const char *text)
 {
-    char *exact = malloc(strlen(text) + 1);
     size_t len = strlen(text);
-    json_t *v;
+    char *exact = arena_alloc(arena, len);
 
-    memcpy(exact, text, len);
-    v = json_parse(arena, arena_str(arena, (str_t){exact, len}), NULL);
-    free(exact);
-    return v;
+    for (size_t i = 0; i < len; i++) {
+        exact[i] = text[i];
+    }
+    return json_parse(arena, (str_t){exact, len}, NULL);
 }
 
 static void

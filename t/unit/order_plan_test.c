@@ -190,7 +190,9 @@ static const char family_text[] =
 
 static const char add_only_text[] =
     "{\"family\":\"g\",\"version\":\"1\",\"specifications\":[{\"id\":\"A\"}],"
-    "\"deadline\":\"1m\",\"machines\":{\"add\":[{\"state\":\"a\"}]}}";
+    "\"deadline\":\"1m\",\"machines\":{\"add\":[{\"state\":\"a\","
+    "\"inventory\":{\"characteristic\":{\"x\":\"{{characteristic.any}}\"},"
+    "\"supportingResource\":[{\"id\":\"{{characteristic.any}}\"}]}}]}}";
 
 typedef struct {
     arena_t *arena;
@@ -339,6 +341,8 @@ static const plan_row_t plans[] = {
     {ACTION_ADD, "", "S", "", "{\"speed\":5}", NULL, 0, "missingValue",
      "service.name is missing"},
     {ACTION_ADD, "", "A", "", "{\"any\":[1]}", NULL, 0, "", "{\"any\":[1]}"},
+    {ACTION_ADD, "", "A", "", "{\"none\":1}", NULL, 0, "missingValue",
+     "characteristic.any is missing"},
     /* modify */
     {ACTION_MODIFY, "s", "", "", "{\"speed\":20,\"o\":{\"b\":null}}", NULL, 1,
      "", "{\"speed\":20,\"port\":\"p1\",\"codec\":\"x\",\"o\":{\"a\":1}}"},
@@ -447,7 +451,9 @@ test_many_items(void **ctx)
     order_item_t items[4] = {
         {.id = STR("1"), .parent = -1, .has_children = true},
         {.id = STR("2"), .spec_id = STR("Z")},
-        {.id = STR("3"), .spec_id = STR("A")},
+        {.id = STR("3"),
+         .spec_id = STR("A"),
+         .characteristics = STR("{\"any\":1}")},
         {.id = STR("4"), .parent = -1, .spec_id = STR("N")}};
     service_now_t services[4] = {{.exists = false}};
     order_t o = {.items = items, .item_count = 4};

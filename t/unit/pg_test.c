@@ -458,10 +458,15 @@ arrays_with_nulls_there_and_back(void **state)
 
             pg_array_text(&v[0], null ? STR_NONE : (str_t){text, i % 7 * 10});
             pg_array_uuid_or_null(&v[1], null ? (uuid_t){{0}} : id_of(i));
-            null ? pg_array_null(&v[2]) : pg_array_int(&v[2], -i);
-            null ? pg_array_null(&v[3])
-                 : pg_array_long(&v[3], i * INT64_C(10000000000));
-            null ? pg_array_null(&v[4]) : pg_array_bool(&v[4], i % 2);
+            if (null) {
+                pg_array_null(&v[2]);
+                pg_array_null(&v[3]);
+                pg_array_null(&v[4]);
+            } else {
+                pg_array_int(&v[2], -i);
+                pg_array_long(&v[3], i * INT64_C(10000000000));
+                pg_array_bool(&v[4], i % 2);
+            }
             pg_array_time(&v[5], null ? PG_NO_TIME : i * INT64_C(1000001));
         }
         for (int t = 0; t < 6; t++) {

@@ -308,6 +308,9 @@ passwords(void **state)
 static void
 addresses_that_lead_nowhere(void **state)
 {
+    static const char too_long[] =
+        "unix:/01234567890123456789012345678901234567890123456789012345678"
+        "90123456789012345678901234567890123456789012345678901234567890123";
     static const char *const bad[] = {
         "unix:/nonexistent/socket",
         "unix:",
@@ -318,8 +321,7 @@ addresses_that_lead_nowhere(void **state)
         "",
         "[::1]:1",
         "no.such.name.invalid:6379",
-        "unix:/012345678901234567890123456789012345678901234567890123456789"
-        "0123456789012345678901234567890123456789012345678901234567890123456",
+        too_long,
     };
 
     (void) state;

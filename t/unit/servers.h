@@ -299,28 +299,30 @@ postgres_server_create(server_t *s)
 }
 
 static inline void
-loop_give_up(evutil_socket_t fd, short what, void *ctx)
+loop_tick(evutil_socket_t fd, short what, void *ctx)
 {
     (void) fd;
     (void) what;
-    *(bool *) ctx = true;
+    ++*(int *) ctx;
 }
 
-/* Runs the loop until the condition holds; a minute is too long. */
-#define LOOP_UNTIL(base, condition)                                          \
-    do {                                                                     \
-        bool late_ = false;                                                  \
-        struct timeval limit_ = {SERVER_WAIT_S, 0};                          \
-        struct event *timer_ = event_new(base, -1, 0, loop_give_up, &late_); \
-                                                                             \
-        (void) event_add(timer_, &limit_);                                   \
-        while (!(condition) && !late_) {                                     \
-            (void) event_base_loop(base, EVLOOP_ONCE);                       \
-        }                                                                    \
-        event_free(timer_);                                                  \
-        if (late_) {                                                         \
-            fail_msg("never came true: %s", #condition);                     \
-        }                                                                    \
+/* Runs the loop until the condition holds, which is asked at every event and
+ * every few milliseconds; SERVER_WAIT_S is too long. */
+#define LOOP_UNTIL(base, condition)                               \
+    do {                                                          \
+        int ticks_ = 0;                                           \
+        struct timeval tick_ = {0, SERVER_POLL_MS * 1000};        \
+        struct event *timer_ =                                    \
+            event_new(base, -1, EV_PERSIST, loop_tick, &ticks_);  \
+                                                                  \
+        (void) event_add(timer_, &tick_);                         \
+        while (!(condition)) {                                    \
+            (void) event_base_loop(base, EVLOOP_ONCE);            \
+            if (ticks_ > SERVER_WAIT_S * 1000 / SERVER_POLL_MS) { \
+                fail_msg("never came true: %s", #condition);      \
+            }                                                     \
+        }                                                         \
+        event_free(timer_);                                       \
     } while (0)
 
 #endif

@@ -245,6 +245,8 @@ static const check_row_t checks[] = {
     {VALUES("{\"valueFrom\":1,\"valueTo\":5,\"rangeInterval\":"
             "\"closedTop\"}"),
      "{\"c\":1}", "/c", "allowed values"},
+    {VALUES("{\"valueTo\":1}"), "{\"c\":5}", "/c", "allowed values"},
+    {VALUES("{\"valueFrom\":5,\"valueTo\":5}"), "{\"c\":5}", NULL, ""},
     {VALUES("{\"valueFrom\":1}"), "{\"c\":1e9}", NULL, ""},
     {VALUES("{\"valueTo\":1},{\"valueFrom\":10}"), "{\"c\":5}", "/c",
      "allowed values"},

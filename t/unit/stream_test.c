@@ -132,6 +132,14 @@ on_batch(void *ctx, const stream_entry_t *entries, int n)
     }
 }
 
+/* Its field n. */
+static long
+number_of(int entry)
+{
+    assert_memory_equal(seen.text[entry], "n=", 2);
+    return strtol(seen.text[entry] + 2, NULL, 10);
+}
+
 /* Acknowledges what was seen from the first-th on. */
 static void
 done_from(int first, const char *key)
@@ -284,10 +292,7 @@ its_own_history_comes_first(void **state)
     LOOP_UNTIL(base, seen.entries == 30);
     assert_int_equal(seen.redelivered, 25);
     for (int i = 0; i < 30; i++) { /* in order, each once */
-        int n;
-
-        assert_int_equal(sscanf(seen.text[i], "n=%d;", &n), 1);
-        assert_int_equal(n, i);
+        assert_int_equal(number_of(i), i);
     }
 }
 
@@ -517,11 +522,9 @@ many_entries_each_once(void **state)
         done_from(first, "s2");
     }
     for (int i = 0; i < N; i++) {
-        int n;
-
-        assert_int_equal(sscanf(seen.text[i], "n=%d;", &n), 1);
-        assert_false(had[n]);
-        had[n] = true;
+        assert_in_range(number_of(i), 0, N - 1);
+        assert_false(had[number_of(i)]);
+        had[number_of(i)] = true;
     }
     LOOP_UNTIL(base, ask("XLEN s1") == 0 && ask("XLEN s2") == 0);
     assert_int_equal(pending("s1") + pending("s2"), 0);

@@ -133,8 +133,7 @@ refuses_what_is_no_uuid(void **state)
         "0190f5b-24c3d-7e6f-8a9b-0c1d2e3f4051",
         "0190f5g2-4c3d-7e6f-8a9b-0c1d2e3f4051",
         "0190f5b2-4c3d-7e6f-8a9b-0c1d2e3f40 1",
-        "0190f5b2-4c3d-7e6f-8a9b-0c1d2e3f40\x10"
-        "1",
+        "0190f5b2-4c3d-7e6f-8a9b-0c1d2e3f40\0201",
         "0190f5b2-4c3d-7e6f-8a9b-0c1d2e3f405\xc1",
         "urn:uuid:0190f5b2-4c3d-7e6f-8a9b-0c1",
     };
