@@ -35,10 +35,13 @@ pool_take_pg(pool_t *p, int *ret_connection)
     return NULL;
 }
 
+static void send_late(pool_t *p);
+
 void
 pool_give_pg(pool_t *p, int connection)
 {
     p->pg_busy[connection] = false;
+    send_late(p);
     pool_kick(p);
 }
 
@@ -95,12 +98,12 @@ read_on(pool_t *p)
 
 /* One read of activations and of their signals. */
 typedef struct {
+    list_t node; /* in pool.late */
     pool_t *pool;
     arena_t *arena;
     uuid_t *ids;
     hint_t **hints; /* one each id, or NULL */
     int count;
-    int connection;
 } load_t;
 
 static hint_t *
@@ -224,9 +227,10 @@ on_loaded(void *ctx, pg_outcome_t outcome, const char *sqlstate,
         hint_release(p, l->hints[i]);
     }
     p->loads--;
-    pool_give_pg(p, l->connection);
+    pool_kick(p);
     arena_free(l->arena);
     read_on(p);
+    pool_maybe_exit(p);
 }
 
 static void
@@ -235,17 +239,31 @@ load_send(load_t *l)
     pool_t *p = l->pool;
     pg_t *pg = worker_pg(&p->worker);
 
+    if (!pg && worker_pg_up(&p->worker)) {
+        list_append(&p->late, &l->node); /* batches have them all */
+        return;
+    }
     if (!pg) {
         pg = p->worker.pg[0]; /* ends with PG_UNKNOWN */
-    }
-    for (int i = 0; i < WORKER_CONNECTIONS; i++) {
-        if (p->worker.pg[i] == pg) {
-            l->connection = i;
-        }
     }
     activations_load(pg, l->arena, l->ids, l->count, on_activations, l);
     signals_load(pg, l->arena, l->ids, l->count, on_signals, l);
     pg_commit(pg, on_loaded, l);
+}
+
+static void
+send_late(pool_t *p)
+{
+    list_t waiting;
+    list_t *node;
+
+    list_init(&waiting);
+    while ((node = list_pop(&p->late))) {
+        list_append(&waiting, node);
+    }
+    while ((node = list_pop(&waiting))) {
+        load_send(list_entry(node, load_t, node)); /* may be late again */
+    }
 }
 
 static load_t *
@@ -264,8 +282,12 @@ load_create(pool_t *p, int most)
 void
 pool_load(pool_t *p, const uuid_t *ids, int n, hint_t *hint)
 {
-    load_t *l = load_create(p, n);
+    load_t *l;
 
+    if (p->worker.stopping) {
+        return; /* whoever takes this slot reads them */
+    }
+    l = load_create(p, n);
     for (int i = 0; i < n; i++) {
         l->ids[i] = ids[i];
         l->hints[i] = hint;
@@ -418,6 +440,15 @@ prepare(pool_t *p)
     }
     p->preparing = true;
     a = arena_create();
+    for (int i = 0; !p->ready_for_work && i < catalog_family_count(p->catalog);
+         i++) {
+        const family_t *f = catalog_family_at(p->catalog, i);
+
+        if (str_eq(f->name, p->family)) { /* the intake may not have yet */
+            definition_insert(pg, a, f->name, f->version, str_of(f->hash),
+                              f->text, NULL, NULL);
+        }
+    }
     definitions_load(pg, a, p->family, on_definitions, p);
     specifications_changes(pg, a, catalog_change(p->catalog), on_changes, p);
     if (!p->ready_for_work) {
@@ -467,15 +498,21 @@ on_pg(worker_t *w, int connection, bool up)
 
 /* Calls under way are not waited for: they are made again, under the same
  * idempotency keys, by whoever takes this slot. */
+void
+pool_maybe_exit(pool_t *p)
+{
+    if (p->worker.stopping && p->batches == 0 && p->loads == 0) {
+        worker_exit(&p->worker);
+    }
+}
+
 static void
 on_stop(worker_t *w)
 {
     pool_t *p = w->pool_ctx;
 
     stream_pause(p->stream);
-    if (p->batches == 0) {
-        worker_exit(w);
-    }
+    pool_maybe_exit(p);
 }
 
 static void
@@ -516,6 +553,7 @@ pool_open(pool_t *p, const settings_t *s, const char *family, int n)
     p->live = map_create();
     p->catalog = catalog_create();
     list_init(&p->ready);
+    list_init(&p->late);
     worker_open(&p->worker, s, p->name, n, store_statements);
     p->worker.pool_ctx = p;
     p->worker.on_pg = on_pg;
@@ -533,24 +571,77 @@ pool_open(pool_t *p, const settings_t *s, const char *family, int n)
     open_stream(p);
 }
 
+/* Activations in memory are given up as a crash would give them up: their
+ * stream entries are not acknowledged, their rows keep their owner. */
+static void
+forget_works(pool_t *p)
+{
+    size_t i = 0;
+    work_t *w;
+
+    for (int k = 0; k < p->lane_count; k++) {
+        while (list_pop(&p->lanes[k].waiting)) {
+            /* nobody gets the place of a call that is cancelled */
+        }
+    }
+    while ((w = map_next(p->live, &i)) != NULL) {
+        hint_t *h = w->hint;
+
+        w->hint = NULL;
+        if (h && --h->waiting == 0) {
+            free(h);
+        }
+        work_free(p, w);
+        i = 0; /* the map has changed */
+    }
+}
+
+static void
+pool_close(pool_t *p)
+{
+    forget_works(p);
+    http_close(p->http);
+    stream_close(p->stream);
+    event_free(p->kick);
+    event_free(p->tick);
+    worker_close(&p->worker);
+    for (int i = 0; i < p->definition_count; i++) {
+        family_free(p->definitions[i]);
+    }
+    catalog_free(p->catalog);
+    map_free(p->live);
+    free(p->stream_key);
+    free(p->name);
+    free(p);
+}
+
+static void
+show_fingerprint(pool_t *p)
+{
+    for (int i = 0; i < catalog_family_count(p->catalog); i++) {
+        const family_t *f = catalog_family_at(p->catalog, i);
+
+        if (str_eq(f->name, p->family)) {
+            buf_printf(&p->worker.fingerprints, "{\"%.*s\":\"%s\"}",
+                       STR_FMT(p->family), f->hash);
+        }
+    }
+}
+
 int
 family_main(const settings_t *s, const char *family, int n)
 {
     pool_t *p = xcalloc(1, sizeof(*p));
     char err[512];
+    int rc = 2;
 
     pool_open(p, s, family, n);
-    if (!catalog_read_families(p->catalog, s->families, err, sizeof(err))) {
+    if (catalog_read_families(p->catalog, s->families, err, sizeof(err))) {
+        show_fingerprint(p);
+        rc = worker_run(&p->worker);
+    } else {
         log_event(LOG_ERROR, "families", "why", err, NULL);
-        return 2;
     }
-    for (int i = 0; i < catalog_family_count(p->catalog); i++) {
-        const family_t *f = catalog_family_at(p->catalog, i);
-
-        if (str_eq(f->name, p->family)) {
-            buf_printf(&p->worker.fingerprints, "{\"%s\":\"%s\"}", family,
-                       f->hash);
-        }
-    }
-    return worker_run(&p->worker);
+    pool_close(p);
+    return rc;
 }

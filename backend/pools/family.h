@@ -110,8 +110,10 @@ struct pool {
     size_t secret_len;
     map_t *live;
     list_t ready;
+    int ready_count;
     int batches; /* under way */
-    int loads;   /* under way */
+    int loads;   /* under way, or late */
+    list_t late; /* loads that wait for a connection */
     bool pg_busy[WORKER_CONNECTIONS];
     lane_t lanes[FAMILY_MAX_TARGETS];
     int lane_count;
@@ -132,6 +134,8 @@ void pool_kick(pool_t *p);
 /* Reads these activations and goes on with them. hint may be NULL. */
 void pool_load(pool_t *p, const uuid_t *ids, int n, hint_t *hint);
 void hint_release(pool_t *p, hint_t *h);
+/* While stopping, once nothing is under way in the database: the end. */
+void pool_maybe_exit(pool_t *p);
 
 /* family_work.c */
 /* From a row; NULL: it cannot run here (unknown definition ...; logged). */

@@ -20,6 +20,10 @@
 #include "backend/tmf/service.h"
 
 #define TRIES_MAX  3
+/* A second batch beside one under way has at least so many members: what
+ * comes while one commits is gathered, and the fewer and larger transactions
+ * cost half as much. */
+#define BESIDE_MIN 64
 #define TEXT_MAX   ((size_t) JSON_MAX_BYTES)
 #define RETRY_MS   1000
 #define DETAIL_MAX 500
@@ -89,6 +93,7 @@ decide(batch_t *b, member_t *m)
     work_t *w = m->work;
     input_t *in = m->input;
     str_t missing = STR_NONE;
+    double random;
 
     if (!in || !speaks_to(w, in)) {
         return;
@@ -101,8 +106,12 @@ decide(batch_t *b, member_t *m)
     if (in->variables) {
         work_set_variables(w, str_of(in->variables));
     }
-    machine_step(w->machine, &w->run, &in->event, b->now_us, random_unit(),
-                 &m->d);
+    /* jitter is asked of the system only where a retry may follow */
+    random = in->event.kind == EVENT_FAILED ||
+                     in->event.kind == EVENT_MISMATCH
+                 ? random_unit()
+                 : 0;
+    machine_step(w->machine, &w->run, &in->event, b->now_us, random, &m->d);
     if (!m->d.ignored && m->d.inventory &&
         !work_apply(w, m->d.inventory, &missing)) {
         fail_input(in, "missingValue", missing);
@@ -121,6 +130,13 @@ keep(work_t *w, buf_t *b)
 
     buf_free(b);
     return s;
+}
+
+/* Did it fail, or was it never begun? Both are explained to the client. */
+static bool
+has_error(const member_t *m)
+{
+    return m->d.gave_up || (m->work->run.phase == RUN_NEW && m->d.finished);
 }
 
 static void
@@ -392,7 +408,7 @@ write_transition(batch_t *b, member_t *m)
                                                                 : STR_NONE);
     rows_text(r, str_of(order_state_name(m->d.item_state)));
     rows_some(r, w->pending);
-    rows_some(r, m->d.gave_up || next->undo_failed ? w->error : STR_NONE);
+    rows_some(r, has_error(m) || next->undo_failed ? w->error : STR_NONE);
     rows_some(r, live ? str_of(b->pool->worker.slot) : STR_NONE);
     rows_time(r, next->phase == RUN_WAITING ? next->deadline_us : PG_NO_TIME);
     buf_free(&run);
@@ -465,7 +481,7 @@ write_member(batch_t *b, member_t *m)
         rows_long(&b->signals, m->input->signal);
     }
     if (m->moves) {
-        if (m->d.gave_up) {
+        if (has_error(m)) {
             set_error(b, m);
         }
         if (m->d.finished && m->d.next.undo_failed) {
@@ -818,9 +834,7 @@ batch_ended(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     }
     arena_free(b->arena);
     pool_give_pg(p, connection);
-    if (p->worker.stopping && p->batches == 0) {
-        worker_exit(&p->worker);
-    }
+    pool_maybe_exit(p);
 }
 
 /* Gathering ---------------------------------------------------------------- */
@@ -855,6 +869,7 @@ batch_gather(batch_t *b, int most)
             list_append(&p->ready, &w->ready_node);
             return;
         }
+        p->ready_count--;
         input = list_pop(&w->inputs);
         w->in_batch = true;
         b->members[b->count++] = (member_t){
@@ -871,11 +886,15 @@ batch_start(pool_t *p)
 {
     int most = settings_batch(p->worker.settings, p->name);
 
-    while (!list_empty(&p->ready) && !p->worker.stopping) {
+    while (p->ready_count > 0 && !p->worker.stopping) {
         int connection;
-        pg_t *pg = pool_take_pg(p, &connection);
+        pg_t *pg;
         batch_t *b;
 
+        if (p->batches > 0 && p->ready_count < BESIDE_MIN) {
+            return; /* the one under way comes here when it ends */
+        }
+        pg = pool_take_pg(p, &connection);
         if (!pg) {
             return; /* who gives one back comes here */
         }

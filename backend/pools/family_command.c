@@ -300,11 +300,32 @@ on_answer(void *ctx, const http_answer_t *a)
     lane_next(p, lane, c->target->concurrency);
 }
 
-static void
-render_callback(pool_t *p, work_t *w)
+static bool
+has_callback(const template_t *t)
 {
+    bool optional;
+
+    for (int i = 0; t && i < template_path_count(t); i++) {
+        if (str_is(template_path(t, i, &optional), "callback.url")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* {{callback.url}}, where the command has it: an HMAC is not for nothing. */
+static void
+render_callback(pool_t *p, work_t *w, const command_t *c)
+{
+    bool wanted = has_callback(c->body) || has_callback(c->path);
     buf_t b;
 
+    for (int i = 0; i < c->header_count; i++) {
+        wanted = wanted || has_callback(c->headers[i].value);
+    }
+    if (!wanted) {
+        return;
+    }
     buf_init(&b, 4096);
     buf_puts(&b, p->worker.settings->public_base);
     buf_puts(&b, CALLBACK_PATH);
@@ -345,7 +366,7 @@ render(pool_t *p, work_t *w, const command_t *c, rendered_t *r,
     buf_init(&r->body, BODY_MAX);
     buf_init(&r->key, 4096);
     buf_init(&r->trace, 4096);
-    render_callback(p, w);
+    render_callback(p, w, c);
     uuid_print(w->id, id);
     buf_puts(&r->key, "Idempotency-Key: ");
     run_idempotency_key(w->machine, &w->run, id, &r->key);

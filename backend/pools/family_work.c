@@ -332,7 +332,10 @@ work_free(pool_t *p, work_t *w)
     }
     command_cancel(p, w);
     hint_release(p, w->hint);
-    list_remove(&w->ready_node);
+    if (!list_empty(&w->ready_node)) {
+        list_remove(&w->ready_node);
+        p->ready_count--;
+    }
     while ((node = list_pop(&w->inputs))) {
         input_free(list_entry(node, input_t, node));
     }
@@ -345,6 +348,7 @@ work_ready(pool_t *p, work_t *w)
 {
     if (!w->in_batch && list_empty(&w->ready_node)) {
         list_append(&p->ready, &w->ready_node);
+        p->ready_count++;
         pool_kick(p);
     }
 }

@@ -233,6 +233,17 @@ maybe_exit(intake_t *in)
     }
 }
 
+static void
+read_on(intake_t *in)
+{
+    int most = in->last_read >= BUSY_MIN ? WORKER_CONNECTIONS : 1;
+
+    if (in->taken < most && in->ready && !in->worker.stopping) {
+        in->taken++;
+        stream_credit(in->stream, 1);
+    }
+}
+
 void
 group_end(group_t *g)
 {
@@ -243,8 +254,9 @@ group_end(group_t *g)
                     "The request could not be carried out");
     send_replies(g);
     acknowledge(g);
-    if (group_holds(g) && --b->holding == 0 && !in->worker.stopping) {
-        stream_credit(in->stream, 1);
+    if (group_holds(g) && --b->holding == 0) {
+        in->taken--;
+        read_on(in);
     }
     if (--b->groups == 0) {
         arena_free(b->arena);
@@ -563,7 +575,9 @@ on_batch(void *ctx, const stream_entry_t *entries, int n)
     }
     *in->requests += (uint64_t) b->count;
     in->batches++;
+    in->last_read = n;
     start_batch(b);
+    read_on(in);
 }
 
 /* The catalog -------------------------------------------------------------- */
@@ -607,7 +621,7 @@ on_catalog_read(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     in->preparing = false;
     if (outcome == PG_OK && !in->ready) {
         in->ready = true;
-        stream_credit(in->stream, CREDITS);
+        read_on(in);
         log_event(LOG_INFO, "ready", NULL);
     }
 }
@@ -751,22 +765,15 @@ open_lists(intake_t *in)
     free(text);
 }
 
-int
-intake_main(const settings_t *s, int n)
+static intake_t *
+intake_open(const settings_t *s, int n)
 {
     intake_t *in = xcalloc(1, sizeof(*in));
     struct timeval tick = {0, TICK_MS * 1000};
-    char err[512];
-    int rc;
 
     list_init(&in->parked);
     in->catalog = catalog_create();
     worker_open(&in->worker, s, "intake", n, store_statements);
-    if (!catalog_read_families(in->catalog, s->families, err, sizeof(err))) {
-        log_event(LOG_ERROR, "families", "why", err, NULL);
-        return 2;
-    }
-    catalog_fingerprints(in->catalog, &in->worker.fingerprints);
     in->worker.pool_ctx = in;
     in->worker.on_pg = on_pg;
     in->worker.on_stop = on_stop;
@@ -778,8 +785,36 @@ intake_main(const settings_t *s, int n)
     open_stream(in);
     in->tick = event_new(in->worker.base, -1, EV_PERSIST, on_tick, in);
     event_add(in->tick, &tick);
-    rc = worker_run(&in->worker);
+    return in;
+}
+
+static void
+intake_close(intake_t *in)
+{
     event_free(in->tick);
+    stream_close(in->stream);
+    pg_close(in->lists);
+    worker_close(&in->worker);
+    for (int i = 0; i < INTAKE_STREAMS; i++) {
+        free(in->stream_keys[i]);
+    }
     catalog_free(in->catalog);
+    free(in);
+}
+
+int
+intake_main(const settings_t *s, int n)
+{
+    intake_t *in = intake_open(s, n);
+    char err[512];
+    int rc = 2;
+
+    if (catalog_read_families(in->catalog, s->families, err, sizeof(err))) {
+        catalog_fingerprints(in->catalog, &in->worker.fingerprints);
+        rc = worker_run(&in->worker);
+    } else {
+        log_event(LOG_ERROR, "families", "why", err, NULL);
+    }
+    intake_close(in);
     return rc;
 }

@@ -292,6 +292,36 @@ on_listed(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     pg_commit(g->pg, on_items, t);
 }
 
+/* A client that is shown "pending" for pendingExternal asks for it by that
+ * name; nothing is stored as "pending" itself. */
+static const query_t *
+query_as_stored(arena_t *a, const request_t *r)
+{
+    query_t *q;
+
+    if (r->api != API_ORDERING || !str_is(r->frame.profile, "strict")) {
+        return r->query;
+    }
+    q = arena_new(a, query_t);
+    *q = *r->query; /* its slices point into the request's own text */
+    for (int i = 0; i < q->filter_count; i++) {
+        const query_filter_t *f = &q->filters[i];
+
+        if (!str_is(f->path, "state") &&
+            !str_is(f->path, "serviceOrderItem.state")) {
+            continue;
+        }
+        for (int k = f->first_value; k < f->first_value + f->value_count;
+             k++) {
+            if (str_is(q->values[k], "pending")) {
+                q->values[k] =
+                    str_of(order_state_name(ORDER_PENDING_EXTERNAL));
+            }
+        }
+    }
+    return q;
+}
+
 void
 list_start(group_t *g)
 {
@@ -312,7 +342,7 @@ list_start(group_t *g)
     t->reading.loaded.arena = a;
     buf_init(&sql, 1048576);
     pg_params(&p, a);
-    if (!sql_of[r->api](&sql, &p, r->query, LIST_CAP, &e)) {
+    if (!sql_of[r->api](&sql, &p, query_as_stored(a, r), LIST_CAP, &e)) {
         buf_free(&sql);
         request_error(g, r, &e);
         group_end(g);

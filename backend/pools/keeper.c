@@ -76,6 +76,9 @@ on_turned(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     keeper_t *k = t->keeper;
 
     k->busy = false;
+    if (k->worker.stopping) {
+        worker_exit(&k->worker);
+    }
     if (outcome == PG_OK) {
         hints_send(&t->hints, k->worker.redis, k->worker.settings);
         if (t->rebuild) {
@@ -160,6 +163,17 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
     }
 }
 
+/* The segment under way is waited for: its hints are not to be lost. */
+static void
+on_stop(worker_t *w)
+{
+    keeper_t *k = w->pool_ctx;
+
+    if (!k->busy) {
+        worker_exit(w);
+    }
+}
+
 int
 keeper_main(const settings_t *s, int n)
 {
@@ -169,6 +183,7 @@ keeper_main(const settings_t *s, int n)
 
     worker_open(&k->worker, s, "keeper", n, store_statements);
     k->worker.pool_ctx = k;
+    k->worker.on_stop = on_stop;
     k->epoch_key = worker_key(s, KEY_EPOCH, "");
     k->hinted = worker_counter(&k->worker, "activations_hinted");
     k->lost = worker_counter(&k->worker, "activations_recovered");
@@ -176,6 +191,7 @@ keeper_main(const settings_t *s, int n)
     event_add(k->tick, &tick);
     rc = worker_run(&k->worker);
     event_free(k->tick);
+    worker_close(&k->worker);
     free(k->epoch_key);
     free(k);
     return rc;

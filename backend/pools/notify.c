@@ -305,6 +305,7 @@ notify_main(const settings_t *s, int number)
     open_links(n);
     open_timers(n);
     rc = worker_run(&n->worker);
+    worker_close(&n->worker);
     arena_free(n->head.arena);
     arena_free(n->behind.arena);
     arena_free(n->refresh);

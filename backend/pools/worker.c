@@ -63,7 +63,7 @@ worker_pg(worker_t *w)
     pg_t *best = NULL;
 
     for (int i = 0; i < WORKER_CONNECTIONS; i++) {
-        if (pg_up(w->pg[i]) &&
+        if (pg_up(w->pg[i]) && !pg_asking(w->pg[i]) &&
             (!best || pg_in_flight(w->pg[i]) < pg_in_flight(best))) {
             best = w->pg[i];
         }
@@ -270,6 +270,12 @@ worker_run(worker_t *w)
     int rc = event_base_dispatch(w->base);
 
     log_event(LOG_INFO, "stopped", NULL);
+    return rc < 0 ? 1 : 0;
+}
+
+void
+worker_close(worker_t *w)
+{
     for (int i = 0; i < WORKER_CONNECTIONS; i++) {
         pg_close(w->pg[i]);
     }
@@ -280,5 +286,4 @@ worker_run(worker_t *w)
     event_free(w->tick);
     event_base_free(w->base);
     buf_free(&w->fingerprints);
-    return rc < 0 ? 1 : 0;
 }

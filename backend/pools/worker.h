@@ -50,8 +50,12 @@ void worker_open(worker_t *w, const settings_t *s, const char *pool, int n,
 /* Runs until worker_exit(); returns the process's exit code. */
 int worker_run(worker_t *w);
 void worker_exit(worker_t *w);
+/* The last: what else hangs on the event base is to be freed before. What
+ * PostgreSQL and Redis still owe an answer to is told nothing. */
+void worker_close(worker_t *w);
 
-/* A connection that is up and has the fewest segments, or NULL. */
+/* A connection that is up and has the fewest segments, or NULL. One whose
+ * segment waits for pg_ask() is not given. */
 pg_t *worker_pg(worker_t *w);
 bool worker_pg_up(const worker_t *w);
 /* The counter of that name, made at the first call (a constant string). */

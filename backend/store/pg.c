@@ -586,6 +586,12 @@ pg_up(const pg_t *pg)
     return pg->state == UP;
 }
 
+bool
+pg_asking(const pg_t *pg)
+{
+    return pg->segment_open;
+}
+
 int
 pg_in_flight(const pg_t *pg)
 {

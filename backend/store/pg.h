@@ -55,6 +55,9 @@ void pg_setup(pg_t *pg, const char *sql);
 /* Callbacks still waiting are dropped without a call. NULL-safe. */
 void pg_close(pg_t *pg);
 bool pg_up(const pg_t *pg);
+/* Is a segment open? Where one waits for pg_ask()'s answer, only its owner may
+ * use the connection. */
+bool pg_asking(const pg_t *pg);
 /* Segments whose end has not come yet. */
 int pg_in_flight(const pg_t *pg);
 
