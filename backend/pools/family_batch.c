@@ -6,20 +6,17 @@
  * member whose row was moved by somebody else (stale) is forgotten and read
  * anew.
  */
-#include "backend/pools/family.h"
+#include "backend/pools/family_batch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backend/pools/family_order.h"
 #include "backend/store/orders.h"
 #include "backend/store/outbox.h"
 #include "backend/store/resources.h"
-#include "backend/store/services.h"
 #include "backend/tmf/order.h"
-#include "backend/tmf/service.h"
 
-#define TRIES_MAX  3
+#define TRIES_MAX 3
 /* A second batch beside one under way has at least so many members: what
  * comes while one commits is gathered, and the fewer and larger transactions
  * cost half as much. */
@@ -27,33 +24,6 @@
 #define TEXT_MAX   ((size_t) JSON_MAX_BYTES)
 #define RETRY_MS   1000
 #define DETAIL_MAX 500
-
-typedef struct {
-    work_t *work;
-    input_t *input; /* NULL: only a store command is to be done */
-    decision_t d;
-    bool moves; /* there is a transition to write */
-    /* a store command that goes with it, and what came of it */
-    const command_t *store;
-    str_t claim;
-    bool stored;
-    char *variables; /* what it set; goes into an input */
-} member_t;
-
-typedef struct {
-    pool_t *pool;
-    arena_t *arena;
-    pg_t *pg;
-    int connection;
-    member_t *members;
-    int count;
-    int64_t now_us;
-    rows_t transitions, journal, states, signals, allocations, releases;
-    inventory_rows_t inventory;
-    outbox_t outbox;
-    family_orders_t orders; /* those of several items */
-    hints_t hints;
-} batch_t;
 
 /* Deciding ----------------------------------------------------------------- */
 
@@ -107,8 +77,7 @@ decide(batch_t *b, member_t *m)
         work_set_variables(w, str_of(in->variables));
     }
     /* jitter is asked of the system only where a retry may follow */
-    random = in->event.kind == EVENT_FAILED ||
-                     in->event.kind == EVENT_MISMATCH
+    random = in->event.kind == EVENT_FAILED || in->event.kind == EVENT_MISMATCH
                  ? random_unit()
                  : 0;
     machine_step(w->machine, &w->run, &in->event, b->now_us, random, &m->d);
@@ -208,184 +177,6 @@ set_pending(batch_t *b, member_t *m)
     w->pending = keep(w, &out);
     buf_free(&party);
     buf_free(&reason);
-}
-
-/* Inventory ---------------------------------------------------------------- */
-
-static service_record_t
-service_record(const batch_t *b, const work_t *w)
-{
-    return (service_record_t){
-        .id = w->service_id,
-        .created_us = b->now_us,
-        .configuration_id = w->configuration_id,
-        .timeline = STR("CURRENT"),
-        .valid_from_us = b->now_us,
-        .valid_to_us = NO_TIME,
-        .state = w->service_state,
-        .operating_status = w->operating_status,
-        .name = w->name,
-        .category = w->category,
-        .service_type = w->service_type,
-        .spec_id = w->spec_id,
-        .spec_version = w->spec_version,
-        .spec_name = json_text(w->context.spec, "name"),
-        .characteristics = w->characteristics,
-        .resources = w->resources,
-        .order_id = w->order_id,
-        .item_id = w->item_id,
-    };
-}
-
-static void
-tell_service(batch_t *b, work_t *w, const char *type)
-{
-    service_record_t s = service_record(b, w);
-    char id[UUID_TEXT + 1];
-    buf_t data;
-
-    uuid_print(w->service_id, id);
-    buf_init(&data, TEXT_MAX);
-    service_change_data(&data, &s);
-    outbox_add(&b->outbox, b->now_us, STR("inventory"), str_of(type),
-               str_of(id), buf_view(&data), w->traceparent);
-    buf_free(&data);
-    w->told_state = w->service_state;
-}
-
-static void
-insert_configuration(batch_t *b, work_t *w, const char *timeline)
-{
-    rows_t *r = &b->inventory.inserts;
-
-    rows_uuid(r, w->configuration_id);
-    rows_uuid(r, w->service_id);
-    rows_text(r, str_of(timeline));
-    rows_some(r, w->name.len ? w->name : json_text(w->context.spec, "name"));
-    rows_some(r, w->category);
-    rows_some(r, w->service_type);
-    rows_text(r, w->spec_id);
-    rows_text(r, w->spec_version);
-    rows_text(r, str_of(service_state_name(w->service_state)));
-    rows_some(r, w->operating_status);
-    rows_text(r, w->characteristics);
-    rows_some(r, w->resources);
-    rows_some(r, w->service_doc);
-    rows_uuid(r, w->order_id);
-    rows_text(r, w->item_id);
-    w->in_inventory = true;
-}
-
-static void
-update_configuration(batch_t *b, work_t *w)
-{
-    rows_t *r = &b->inventory.updates;
-
-    rows_uuid(r, w->configuration_id);
-    rows_text(r, str_of(service_state_name(w->service_state)));
-    rows_some(r, w->operating_status);
-    rows_text(r, w->characteristics);
-    rows_some(r, w->resources);
-}
-
-/* add: the service comes to be with its first inventory change. */
-static void
-write_add(batch_t *b, member_t *m)
-{
-    work_t *w = m->work;
-    bool ended_well = m->d.next.phase == RUN_COMPLETED;
-
-    if (!w->in_inventory && (m->d.inventory || ended_well)) {
-        if (ended_well) {
-            w->service_state = SERVICE_ACTIVE;
-        }
-        rows_uuid(&b->inventory.instances, w->service_id);
-        rows_text(&b->inventory.instances, STR("{}"));
-        insert_configuration(b, w, "CURRENT");
-        tell_service(b, w, "ServiceCreateEvent");
-        return;
-    }
-    if (m->d.finished && !ended_well && w->in_inventory) {
-        w->service_state = SERVICE_TERMINATED;
-        w->operating_status = STR("stopped");
-        w->resources = STR("[]");
-    } else if (!m->d.inventory) {
-        return;
-    }
-    update_configuration(b, w);
-    tell_service(b, w,
-                 w->told_state != w->service_state
-                     ? "ServiceStateChangeEvent"
-                     : "ServiceAttributeValueChangeEvent");
-}
-
-/* modify: a PENDING configuration that becomes CURRENT, or vanishes. */
-static void
-write_modify(batch_t *b, member_t *m)
-{
-    work_t *w = m->work;
-
-    if (!w->in_inventory) {
-        insert_configuration(b, w, "PENDING");
-    } else if (m->d.inventory) {
-        update_configuration(b, w);
-    }
-    if (!m->d.finished) {
-        return;
-    }
-    if (m->d.next.phase == RUN_COMPLETED) {
-        rows_uuid(&b->inventory.promotions, w->configuration_id);
-        rows_uuid(&b->inventory.promotions, w->service_id);
-        tell_service(b, w,
-                     w->told_state != w->service_state
-                         ? "ServiceStateChangeEvent"
-                         : "ServiceAttributeValueChangeEvent");
-    } else {
-        rows_uuid(&b->inventory.drops, w->configuration_id);
-    }
-}
-
-/* delete: the CURRENT configuration goes through its states; put back when
- * everything was undone. */
-static void
-write_delete(batch_t *b, member_t *m)
-{
-    work_t *w = m->work;
-    const json_t *before = json_get(w->context.variable, "before");
-    bool undone = m->d.finished && m->d.next.phase != RUN_COMPLETED &&
-                  !m->d.next.undo_failed && w->run.phase == RUN_UNDOING;
-
-    if (undone && before) {
-        (void) service_state_parse(json_text(before, "state"),
-                                   &w->service_state);
-        w->resources = json_get(before, "supportingResource")->raw;
-    } else if (!m->d.inventory) {
-        return;
-    }
-    update_configuration(b, w);
-    tell_service(b, w,
-                 w->told_state != w->service_state
-                     ? "ServiceStateChangeEvent"
-                     : "ServiceAttributeValueChangeEvent");
-}
-
-static void
-write_inventory(batch_t *b, member_t *m)
-{
-    switch (m->work->action) {
-    case ACTION_ADD:
-        write_add(b, m);
-        break;
-    case ACTION_MODIFY:
-        write_modify(b, m);
-        break;
-    default:
-        write_delete(b, m);
-        break;
-    }
-    if (m->d.finished && m->work->action != ACTION_ADD) {
-        rows_uuid(&b->inventory.released, m->work->id);
-    }
 }
 
 /* The segment -------------------------------------------------------------- */

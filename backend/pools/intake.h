@@ -88,9 +88,19 @@ struct intake {
     uint64_t *requests, *orders, *refused, *failed;
 };
 
-/* intake.c */
+/* intake_batch.c: what one read of the streams gave */
+void intake_on_batch(void *ctx, const stream_entry_t *entries, int n);
+
+/* intake_group.c */
+/* Reads on, when no more batches are under way than should be. */
+void intake_read_on(intake_t *in);
+/* Those who wait for PostgreSQL: go on, or are told that it is away. */
+void intake_unpark(intake_t *in);
+void intake_maybe_exit(intake_t *in);
 group_t *group_create(batch_t *b, group_fn start, request_t **requests,
                       int count);
+/* Begins it on a connection that is up, or parks it. */
+void group_start(group_t *g);
 /* Ends it: replies go out, entries are acknowledged. */
 void group_end(group_t *g);
 /* By outcome of its segment: true when it committed; else it is replayed,
@@ -107,6 +117,7 @@ arena_t *group_arena(const group_t *g);
 /* A finished buffer's text into the arena; frees the buffer. */
 str_t arena_take(arena_t *a, buf_t *b);
 int64_t now_us(void);
+/* intake.c */
 /* Reads what is new in the catalog on the group's connection; then is told of
  * the segment's end. */
 void intake_refresh(group_t *g, pg_end_fn then, void *ctx);

@@ -52,7 +52,10 @@ static const conf_key_t keys[] = {
 
 typedef struct {
     settings_t *settings;
-    const char *problem; /* of the line being read */
+    FILE *file;
+    int line;            /* the one being read */
+    const char *problem; /* the first, and where */
+    int problem_line;
 } reading_t;
 
 static bool
@@ -152,25 +155,87 @@ set_pool(settings_t *s, const char *pool, const char *name, const char *value)
     return "no such key of a pool";
 }
 
-static int
-on_key(void *user, const char *section, const char *name, const char *value)
+static const char *
+set(settings_t *s, const char *section, const char *name, const char *value)
 {
-    reading_t *r = user;
-
     if (!strncmp(section, "pool ", 5)) {
-        r->problem = set_pool(r->settings, section + 5, name, value);
-        return r->problem == NULL;
+        return set_pool(s, section + 5, name, value);
     }
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         if (!strcmp(keys[i].section, section) && !strcmp(keys[i].name, name)) {
-            r->problem = set_key(r->settings, &keys[i], value)
-                             ? NULL
-                             : "not a legal value";
-            return r->problem == NULL;
+            return set_key(s, &keys[i], value) ? NULL : "not a legal value";
         }
     }
-    r->problem = "no such key";
-    return 0;
+    return "no such key";
+}
+
+/* inih reads on after a complaint: the first one is kept. */
+static void
+complain(reading_t *r, const char *problem)
+{
+    if (!r->problem) {
+        r->problem = problem;
+        r->problem_line = r->line;
+    }
+}
+
+static int
+on_key(void *user, const char *section, const char *name, const char *value)
+{
+    const char *problem =
+        set(((reading_t *) user)->settings, section, name, value);
+
+    if (problem) {
+        complain(user, problem);
+    }
+    return problem == NULL;
+}
+
+/* inih would take the rest of a long line for the next one. */
+static char *
+read_line(char *text, int size, void *stream)
+{
+    reading_t *r = stream;
+    char *got = fgets(text, size, r->file);
+    int c = '\n';
+
+    if (got) {
+        r->line++;
+        c = strchr(text, '\n') ? '\n' : getc(r->file);
+    }
+    if (c != '\n' && c != EOF) {
+        complain(r, "the line is too long");
+        while (c != '\n' && c != EOF) {
+            c = getc(r->file);
+        }
+    }
+    return got;
+}
+
+static bool
+read_keys(settings_t *s, const char *path, char *err, size_t size)
+{
+    reading_t r = {.settings = s, .file = fopen(path, "r")};
+    int line = -1; /* of the first that inih or we complain of */
+
+    if (r.file) {
+        line = ini_parse_stream(read_line, &r, on_key, &r);
+        line = ferror(r.file) ? -1 : line;
+        fclose(r.file);
+    }
+    if (line < 0) {
+        snprintf(err, size, "%s: cannot be read", path);
+        return false;
+    }
+    if (r.problem && (line == 0 || r.problem_line <= line)) {
+        snprintf(err, size, "%s:%d: %s", path, r.problem_line, r.problem);
+        return false;
+    }
+    if (line > 0) {
+        snprintf(err, size, "%s:%d: not a key = value line", path, line);
+        return false;
+    }
+    return true;
 }
 
 static void
@@ -190,9 +255,7 @@ set_host(settings_t *s)
 bool
 settings_read(settings_t *s, const char *path, char *err, size_t size)
 {
-    reading_t r = {s, NULL};
     size_t n;
-    int line;
 
     memset(s, 0, sizeof(*s));
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -200,14 +263,7 @@ settings_read(settings_t *s, const char *path, char *err, size_t size)
             (void) set_key(s, &keys[i], keys[i].dflt);
         }
     }
-    line = ini_parse(path, on_key, &r);
-    if (line != 0) {
-        if (line < 0) {
-            snprintf(err, size, "%s: cannot be read", path);
-        } else {
-            snprintf(err, size, "%s:%d: %s", path, line,
-                     r.problem ? r.problem : "not a key = value line");
-        }
+    if (!read_keys(s, path, err, size)) {
         return false;
     }
     set_host(s);

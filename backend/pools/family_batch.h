@@ -1,0 +1,42 @@
+/*
+ * A batch under way, for the files that fill it: one input of each of its
+ * members, and the rows of the segment that is made of them.
+ */
+#ifndef TURNUP_POOLS_FAMILY_BATCH_H
+#define TURNUP_POOLS_FAMILY_BATCH_H
+
+#include "backend/pools/family.h"
+#include "backend/pools/family_order.h"
+#include "backend/store/services.h"
+
+typedef struct {
+    work_t *work;
+    input_t *input; /* NULL: only a store command is to be done */
+    decision_t d;
+    bool moves; /* there is a transition to write */
+    /* a store command that goes with it, and what came of it */
+    const command_t *store;
+    str_t claim;
+    bool stored;
+    char *variables; /* what it set; goes into an input */
+} member_t;
+
+typedef struct {
+    pool_t *pool;
+    arena_t *arena;
+    pg_t *pg;
+    int connection;
+    member_t *members;
+    int count;
+    int64_t now_us;
+    rows_t transitions, journal, states, signals, allocations, releases;
+    inventory_rows_t inventory;
+    outbox_t outbox;
+    family_orders_t orders; /* those of several items */
+    hints_t hints;
+} batch_t;
+
+/* family_inventory.c: what a member's transition does to the inventory. */
+void write_inventory(batch_t *b, member_t *m);
+
+#endif
