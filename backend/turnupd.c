@@ -38,6 +38,7 @@ typedef struct {
 static child_t children[CHILDREN_MAX];
 static int child_count;
 static char *title_begin, *title_end;
+static bool stopping;
 
 /* The process's title ------------------------------------------------------ */
 
@@ -170,7 +171,7 @@ child_ended(pid_t pid, int status)
         snprintf(how, sizeof(how),
                  WIFSIGNALED(status) ? "signal %d" : "exit %d",
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-        log_event(LOG_WARN, "worker ended", "worker", c->pool, "how", how,
+        log_event(stopping ? LOG_INFO : LOG_WARN, "worker ended", "worker", c->pool, "how", how,
                   NULL);
     }
 }
@@ -235,6 +236,7 @@ stop_children(const sigset_t *set)
     int64_t until = clock_mono_ms() + STOP_MS;
     struct timespec ts = {0, 100000000};
 
+    stopping = true;
     (void) sd_notify(0, "STOPPING=1");
     signal_children(SIGTERM);
     while (reap()) {

@@ -16,6 +16,7 @@
 
 #define CLAIM_IDLE_MS  10000
 #define TICK_MS        1000
+#define DRAIN_SECONDS  8
 #define LOAD_MAX       256 /* activations of one load */
 #define CALLS_MAX      1024
 #define CALLS_HOST_MAX 256
@@ -496,22 +497,25 @@ on_pg(worker_t *w, int connection, bool up)
     }
 }
 
-/* Calls under way are not waited for: they are made again, under the same
- * idempotency keys, by whoever takes this slot. */
 void
 pool_maybe_exit(pool_t *p)
 {
-    if (p->worker.stopping && p->batches == 0 && p->loads == 0) {
+    if (p->worker.stopping && p->batches == 0 && p->ready_count == 0 &&
+        http_in_flight(p->http) == 0) {
         worker_exit(&p->worker);
     }
 }
 
+/* Answers of calls under way are waited for and stored; what comes next is
+ * done by whoever takes this slot. */
 static void
 on_stop(worker_t *w)
 {
+    static const struct timeval most = {DRAIN_SECONDS, 0};
     pool_t *p = w->pool_ctx;
 
     stream_pause(p->stream);
+    (void) event_add(w->deadline, &most);
     pool_maybe_exit(p);
 }
 

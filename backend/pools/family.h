@@ -131,6 +131,8 @@ void pool_give_pg(pool_t *p, int connection);
 int64_t pool_now(const pool_t *p); /* by the database's clock */
 const family_t *pool_definition(const pool_t *p, int id);
 void pool_kick(pool_t *p);
+/* Ends a stop, once nothing is under way. */
+void pool_maybe_exit(pool_t *p);
 /* Reads these activations and goes on with them. hint may be NULL. */
 void pool_load(pool_t *p, const uuid_t *ids, int n, hint_t *hint);
 void hint_release(pool_t *p, hint_t *h);

@@ -509,6 +509,11 @@ go_on(batch_t *b, member_t *m)
         work_free(p, w);
         return;
     }
+    if (p->worker.stopping && list_empty(&w->inputs)) {
+        free(m->variables);
+        work_free(p, w); /* its row says where to go on */
+        return;
+    }
     if (m->store) {
         answer_store(p, m);
     } else if (m->moves && m->d.perform) {
@@ -677,7 +682,7 @@ batch_start(pool_t *p)
 {
     int most = settings_batch(p->worker.settings, p->name);
 
-    while (p->ready_count > 0 && !p->worker.stopping) {
+    while (p->ready_count > 0) {
         int connection;
         pg_t *pg;
         batch_t *b;

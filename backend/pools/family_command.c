@@ -276,7 +276,7 @@ lane_next(pool_t *p, lane_t *lane, int concurrency)
 {
     list_t *node;
 
-    while (lane->in_flight < concurrency &&
+    while (lane->in_flight < concurrency && !p->worker.stopping &&
            (node = list_pop(&lane->waiting))) {
         call_send(p, list_entry(node, work_t, call_node));
     }

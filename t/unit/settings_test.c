@@ -295,7 +295,7 @@ noise(void **state)
         settings_t s;
 
         for (size_t k = 0; k < sizeof(text); k++) {
-            static const char alphabet[] = "[]=; \n\tpool redis_db\0\xff\xef1";
+            static const char alphabet[] = "[]=; \n\tpool redis_db1\0\xff\xef";
 
             random = random * 1664525 + 1013904223;
             text[k] = alphabet[(random >> 16) % sizeof(alphabet)];
