@@ -108,7 +108,7 @@ FUZZ_FLAGS := -g -O1 -std=gnu11 -I. \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined
 FUZZ_ROOMS := proto backend/base backend/domain backend/tmf
 FUZZ_OBJS := $(foreach r,$(FUZZ_ROOMS),$(patsubst %.c,build/fuzz/o/%.o,$(call \
-	srcs,$(r))))
+	srcs,$(r)))) build/fuzz/o/backend/southbound/http_parse.o
 build/fuzz/o/%.o: %.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link \
@@ -123,9 +123,11 @@ fuzzers: $(FUZZERS)
 # which sees the packages the first one brought.
 NPROC := $(shell nproc)
 BUILD = $(MAKE) --no-print-directory -j$(NPROC)
-.PHONY: deps run up down
+.PHONY: deps test-deps run up down
 deps:
 	conf/install-packages
+test-deps: deps
+	conf/install-packages t/packages
 run: deps
 	$(BUILD) all
 	exec conf/stack run
@@ -140,7 +142,7 @@ down:
 FUZZ_SECONDS ?= 20
 PROVE_JOBS ?= 2
 .PHONY: test test-one-build unit blackbox fuzz bench
-test: deps
+test: test-deps
 	$(BUILD) test-one-build SAN=
 ifeq ($(TURNUP_TEST_QUICK),)
 	$(BUILD) test-one-build SAN=1
@@ -189,7 +191,7 @@ PERL_FILES := conf/stack $(wildcard conf/*.pm t/*.t t/*.pl t/lib/*.pm \
 	t/lib/*/*.pm)
 TIDY = xargs -d ' ' -P$(NPROC) -n2 sh -c 'clang-tidy --quiet "$$@" -- $(1)' sh
 .PHONY: lint lint-format lint-tidy lint-cppcheck lint-scripts
-lint: deps
+lint: test-deps
 	$(MAKE) --no-print-directory -k lint-format lint-tidy lint-cppcheck \
 	  lint-scripts
 lint-format:

@@ -171,8 +171,8 @@ child_ended(pid_t pid, int status)
         snprintf(how, sizeof(how),
                  WIFSIGNALED(status) ? "signal %d" : "exit %d",
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-        log_event(stopping ? LOG_INFO : LOG_WARN, "worker ended", "worker", c->pool, "how", how,
-                  NULL);
+        log_event(stopping ? LOG_INFO : LOG_WARN, "worker ended", "worker",
+                  c->pool, "how", how, NULL);
     }
 }
 

@@ -44,6 +44,7 @@ struct json_reader {
     size_t base;        /* bytes given to yajl before the chunk it has now */
     size_t token_end;   /* of the last whole token */
     bool blank;         /* nothing but white space so far */
+    bool begun;         /* the document's own value has */
     text_check_t check;
     buf_t hold; /* fed, not yet given to yajl */
     set_t names;
@@ -138,6 +139,7 @@ value_begin(json_reader_t *r)
             return "too many array elements";
         }
     }
+    r->begun = true;
     return NULL;
 }
 
@@ -299,6 +301,7 @@ begin_document(json_reader_t *r)
     r->base = 0;
     r->token_end = 0;
     r->blank = true;
+    r->begun = false;
     r->depth = 0;
     r->check = (text_check_t){0};
     r->yajl = yajl_alloc(&callbacks, &funcs, r);
@@ -531,10 +534,29 @@ json_reader_feed(json_reader_t *r, str_t chunk, json_error_t *err)
     return fail(r, err, reason, r->total);
 }
 
+/*
+ * yajl lets a string pass that begins behind the document and does not end.
+ * A quote would end it, and it would be seen; without one, the quote itself
+ * is what passes. Behind a backslash it would not end: an escape there can
+ * only be in such a string.
+ */
+static int
+check_end(json_reader_t *r, json_error_t *err)
+{
+    if (!r->begun || r->depth > 0) {
+        return 0; /* the document itself has not ended */
+    }
+    if (r->check.escape > 0 || r->check.high || r->check.utf8.need > 0) {
+        return fail(r, err, "text after the end of the document", r->total);
+    }
+    return check_status(
+        r, yajl_parse(r->yajl, (const unsigned char *) "\"", 1), err);
+}
+
 int
 json_reader_finish(json_reader_t *r, json_error_t *err)
 {
-    if (release(r, err) < 0) {
+    if (release(r, err) < 0 || check_end(r, err) < 0) {
         return -1;
     }
     if (r->blank) {

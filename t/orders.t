@@ -4,8 +4,6 @@
 use v5.32;
 use strict;
 use warnings;
-use HTTP::Tiny;
-use IO::Select;
 use JSON::PP;
 use POSIX ();
 use Test::More;

@@ -584,6 +584,10 @@ put_back(batch_t *b, member_t *m, pg_outcome_t outcome, const char *sqlstate,
     }
     free(m->variables);
     m->variables = NULL;
+    w->in_inventory = m->before.in_inventory; /* it was not written */
+    w->told_state = m->before.told_state;
+    w->order_start_us = m->before.order_start_us;
+    w->error = m->before.error;
     if (alone && !strcmp(sqlstate, ACTIVATION_STALE)) {
         read_anew(p, w);
         return;
@@ -670,7 +674,11 @@ batch_gather(batch_t *b, int most)
         w->in_batch = true;
         b->members[b->count++] = (member_t){
             .work = w,
-            .input = input ? list_entry(input, input_t, node) : NULL};
+            .input = input ? list_entry(input, input_t, node) : NULL,
+            .before = {.in_inventory = w->in_inventory,
+                       .told_state = w->told_state,
+                       .order_start_us = w->order_start_us,
+                       .error = w->error}};
         if (w->alone) {
             return;
         }

@@ -14,6 +14,13 @@ typedef struct {
     input_t *input; /* NULL: only a store command is to be done */
     decision_t d;
     bool moves; /* there is a transition to write */
+    /* the memory as it was: what writing changes in it before the commit */
+    struct {
+        bool in_inventory;
+        service_state_t told_state;
+        int64_t order_start_us;
+        str_t error;
+    } before;
     /* a store command that goes with it, and what came of it */
     const command_t *store;
     str_t claim;

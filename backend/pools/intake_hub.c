@@ -4,6 +4,8 @@
  */
 #include "backend/pools/intake.h"
 
+#include <openssl/evp.h>
+
 #include "backend/southbound/token.h"
 #include "backend/store/activations.h"
 #include "backend/store/statements.h"
@@ -71,6 +73,25 @@ on_registered(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     group_end(g);
 }
 
+/* Made of the request's id, so that a request that is delivered again
+ * registers nothing again. */
+static uuid_t
+id_of(str_t request)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    uuid_t u;
+
+    if (!EVP_Digest(request.data, request.len, hash, NULL, EVP_sha256(),
+                    NULL)) {
+        return uuid_v7(now_us() / 1000);
+    }
+    memcpy(u.byte, hash, sizeof(u.byte));
+    u.byte[6] =
+        (uint8_t) ((u.byte[6] & 0x0f) | 0x80); /* RFC 9562: version 8 */
+    u.byte[8] = (uint8_t) ((u.byte[8] & 0x3f) | 0x80);
+    return u;
+}
+
 void
 hub_post(group_t *g)
 {
@@ -80,7 +101,7 @@ hub_post(group_t *g)
     subscription_record_t *s = &t->subscription;
     tmf_error_t e;
 
-    s->id = uuid_v7(now_us() / 1000);
+    s->id = id_of(r->frame.id);
     s->api = str_of(api_name(r->api));
     s->version = r->frame.version;
     s->callback = json_text(r->body, "callback");

@@ -191,6 +191,21 @@ add_pool(PGconn *db, const char *file, const json_t *pool)
     return ok;
 }
 
+/* What the edge asks of a POST, and the pools of every specification. */
+static bool
+is_usable(const char *file, const json_t *doc, str_t stored)
+{
+    const char *why = NULL;
+    specification_t *s;
+
+    if (!json_text(doc, "name").len) {
+        return complain(file, "a serviceSpecification needs a name");
+    }
+    s = specification_parse(stored, &why);
+    specification_free(s);
+    return s || complain(file, why);
+}
+
 static bool
 add_specification(PGconn *db, const char *file, arena_t *a, const json_t *doc)
 {
@@ -207,7 +222,8 @@ add_specification(PGconn *db, const char *file, arena_t *a, const json_t *doc)
         buf_free(&out);
         return complain(file, e.message);
     }
-    {
+    ok = is_usable(file, doc, buf_view(&out));
+    if (ok) {
         const char *params[] = {arena_z(a, id), arena_z(a, version), out.data};
 
         ok = run(db, file,
@@ -232,6 +248,8 @@ add_file(PGconn *db, const char *name, str_t text)
 
     if (!doc) {
         ok = complain(name, err.reason);
+    } else if (pools && pools->type != JSON_ARRAY) {
+        ok = complain(name, "resourcePools is an array");
     } else if (pools) {
         json_each(pool, pools)
         {

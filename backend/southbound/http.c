@@ -1,181 +1,66 @@
 /*
- * Calls over curl's multi_socket interface.
- *
- * A call owns an easy handle whose options that never change are set once;
- * ended calls wait in a free list with their memory. curl is driven from
- * three places only: a socket's event, the timer, and the kick (curl's "timer
- * of 0 ms", and calls that could not start). After each, finish() hands out
- * what has ended, so owners never run inside curl.
- *
- * Sockets are opened and closed here: their events outlive curl's changing
- * interest (watch.h), and an address is judged before the first packet.
+ * The way a call goes: what could harm is refused, plain http goes our own
+ * way, and TLS, proxies and whatever is out of the ordinary go libcurl's.
  */
 #include "backend/southbound/http.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <strings.h>
+#include <time.h>
 
 #include <curl/curl.h>
 
 #include "backend/base/arena.h"
-#include "backend/base/list.h"
-#include "backend/base/log.h"
-#include "backend/southbound/address.h"
-#include "backend/southbound/watch.h"
-#include "proto/buf.h"
-
-enum {
-    TIMEOUT_DEFAULT_MS = 30000,
-    CONNECT_DEFAULT_MS = 5000,
-    IDLE_CALLS_MAX = 1024,
-    KEEP_BODY_BYTES = 65536, /* a larger buffer is given back at once */
-    EXTRA_HEADERS = 2        /* Content-Type, Expect */
-};
+#include "backend/southbound/http_path.h"
 
 struct http {
-    struct event_base *base;
-    CURLM *multi;
-    http_options_t options;
-    struct event *timer;
-    struct event *kick;
-    list_t calls;  /* under way, with curl */
-    list_t failed; /* could not start; answered at the next kick */
-    list_t idle;   /* ended, kept for the next ones */
-    int idle_count;
-    int in_flight;
-    watches_t *watches;
-    int busy;    /* depth of our frames that call owners */
-    bool closed; /* free when they are left */
+    plain_t *plain;
+    curl_path_t *curl;
+    bool proxied;
 };
 
-struct http_call {
-    list_t node; /* in one of the lists of http */
-    http_t *http;
-    CURL *easy;
-    http_answer_fn fn;
-    void *ctx;
-    char *text; /* URL, method, headers and body of the request */
-    size_t text_size;
-    struct curl_slist headers[HTTP_MAX_HEADERS + EXTRA_HEADERS];
-    buf_t body;       /* of the answer */
-    bool headed;      /* the blank line behind the headers has come */
-    bool too_large;   /* the answer's body was refused */
-    bool refused;     /* an address was private */
-    const char *fail; /* could not start: why */
-    char error[CURL_ERROR_SIZE];
-};
-
-static int
-on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
+/* A proxy for http, by libcurl's names; it also knows who needs none. */
+static bool
+has_proxy(void)
 {
-    http_t *h = ctx;
-    int want = 0;
+    static const char *const names[] = {"http_proxy", "all_proxy",
+                                        "ALL_PROXY"};
 
-    (void) easy;
-    (void) socket_ctx;
-    if (what != CURL_POLL_REMOVE) {
-        want |= what & CURL_POLL_IN ? EV_READ : 0;
-        want |= what & CURL_POLL_OUT ? EV_WRITE : 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *value = getenv(names[i]);
+
+        if (value != NULL && value[0] != '\0') {
+            return true;
+        }
     }
-    watch_want(h->watches, fd, (short) want);
-    return 0;
+    return false;
 }
 
-static curl_socket_t
-on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *sa)
+http_t *
+http_open(struct event_base *base, const http_options_t *o)
 {
-    http_call_t *c = ctx;
-    int fd;
+    http_t *h = xcalloc(1, sizeof(*h));
 
-    (void) purpose;
-    if (!c->http->options.allow_private && address_is_private(&sa->addr)) {
-        c->refused = true;
-        return CURL_SOCKET_BAD;
-    }
-    fd = socket(sa->family, sa->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                sa->protocol);
-    if (fd >= 0) {
-        watch_opened(c->http->watches, fd);
-    }
-    return fd;
+    h->plain = plain_open(base, o);
+    h->curl = curl_path_open(base, o);
+    h->proxied = has_proxy();
+    return h;
 }
 
-static int
-on_close_socket(void *ctx, curl_socket_t fd)
+void
+http_close(http_t *h)
 {
-    watch_closed(((http_t *) ctx)->watches, fd);
-    return close(fd);
-}
-
-/* Soon, but not now. An owner that answers an answer with the next call waits
- * for the next turn of the loop, so that failing calls cannot fill one. */
-static void
-kick(http_t *h)
-{
-    static const struct timeval now;
-
-    if (h->busy > 0) {
-        (void) event_add(h->kick, &now);
-    } else {
-        event_active(h->kick, 0, 0);
+    if (h != NULL) {
+        plain_close(h->plain);
+        curl_path_close(h->curl);
+        free(h);
     }
 }
 
-static int
-on_timer_change(CURLM *multi, long ms, void *ctx)
-{
-    http_t *h = ctx;
-    struct timeval tv = {ms / 1000, ms % 1000 * 1000};
-
-    (void) multi;
-    if (ms == 0) {
-        kick(h);
-    } else if (ms < 0) {
-        (void) event_del(h->timer);
-    } else {
-        (void) event_add(h->timer, &tv);
-    }
-    return 0;
-}
-
-static size_t
-on_body(char *data, size_t size, size_t n, void *ctx)
-{
-    http_call_t *c = ctx;
-
-    buf_put(&c->body, data, size * n);
-    if (buf_failed(&c->body)) {
-        c->too_large = true;
-        return 0;
-    }
-    return size * n;
-}
-
-/* A connection that ends within the headers is no error to curl. */
-static size_t
-on_header(char *data, size_t size, size_t n, void *ctx)
-{
-    http_call_t *c = ctx;
-
-    c->headed = size * n <= 2 && data[0] < ' ';
-    return size * n;
-}
-
-static const char *
-last_header(CURL *easy, const char *name)
-{
-    struct curl_header *header;
-
-    if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) != 0) {
-        return NULL;
-    }
-    return header->value;
-}
-
-/* Seconds or a date (RFC 9110, 10.2.3). */
-static long
-retry_after(const char *value)
+long
+http_retry_after(const char *value)
 {
     char *end;
     long n;
@@ -196,452 +81,248 @@ retry_after(const char *value)
     return n > 0 ? n : 0;
 }
 
-static http_answer_t
-answer_of(http_call_t *c, CURLcode code)
+static bool
+is_name(const char *header, size_t len, const char *name)
 {
-    http_answer_t a = {.retry_after_s = -1};
-    long n = 0;
-
-    if (c->fail != NULL) {
-        a.error = c->fail;
-        return a;
-    }
-    (void) curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE, &n);
-    a.sent = n > 0;
-    if (code == CURLE_OK && !c->headed) {
-        a.error = "the answer ended within its headers";
-        return a;
-    }
-    if (code != CURLE_OK) {
-        a.error = c->error[0] != '\0' ? c->error : curl_easy_strerror(code);
-        if (c->too_large) {
-            a.error = "the answer is too large";
-        } else if (c->refused && !a.sent) {
-            a.error = "the address is private";
-        }
-        return a;
-    }
-    (void) curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &n);
-    a.status = (int) n;
-    a.body = buf_view(&c->body);
-    a.location = str_of(last_header(c->easy, "Location"));
-    a.retry_after_s = retry_after(last_header(c->easy, "Retry-After"));
-    return a;
+    return strncasecmp(header, name, len) == 0 && name[len] == '\0';
 }
 
-static void
-call_free(http_call_t *c)
+bool
+http_has_header(const http_request_t *r, const char *name)
 {
-    curl_easy_cleanup(c->easy);
-    buf_free(&c->body);
-    free(c->text);
-    free(c);
-}
+    size_t len = strlen(name);
 
-/* The call has left curl and its list: keep it for the next one. */
-static void
-call_retire(http_call_t *c)
-{
-    http_t *h = c->http;
-
-    h->in_flight--;
-    c->fn = NULL;
-    if (h->idle_count >= IDLE_CALLS_MAX || c->easy == NULL) {
-        call_free(c);
-        return;
-    }
-    if (c->body.cap > KEEP_BODY_BYTES) {
-        buf_free(&c->body);
-    }
-    if (c->text_size > KEEP_BODY_BYTES) {
-        free(c->text);
-        c->text = NULL;
-        c->text_size = 0;
-    }
-    list_append(h->idle.next, &c->node); /* first out: its memory is warm */
-    h->idle_count++;
-}
-
-static void
-call_end(http_call_t *c, CURLcode code)
-{
-    http_answer_t answer;
-
-    list_remove(&c->node);
-    answer = answer_of(c, code);
-    if (c->fn != NULL) {
-        c->fn(c->ctx, &answer);
-    }
-    call_retire(c);
-}
-
-static void
-free_list(list_t *l)
-{
-    for (list_t *node; (node = list_pop(l)) != NULL;) {
-        call_free(list_entry(node, http_call_t, node));
-    }
-}
-
-static void
-destroy(http_t *h)
-{
-    for (list_t *n = h->calls.next; n != &h->calls; n = n->next) {
-        (void) curl_multi_remove_handle(
-            h->multi, list_entry(n, http_call_t, node)->easy);
-    }
-    free_list(&h->calls);
-    free_list(&h->failed);
-    free_list(&h->idle);
-    (void) curl_multi_cleanup(h->multi);
-    watches_free(h->watches);
-    event_free(h->timer);
-    event_free(h->kick);
-    free(h);
-}
-
-/* Hands out what has ended. The last thing an event does: h may be gone. */
-static void
-finish(http_t *h)
-{
-    CURLMsg *msg;
-    int left;
-
-    h->busy++;
-    while (!h->closed && (msg = curl_multi_info_read(h->multi, &left))) {
-        CURL *easy = msg->easy_handle;
-        CURLcode code = msg->data.result; /* msg is gone with the handle */
-        http_call_t *c = NULL;
-
-        (void) curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **) &c);
-        (void) curl_multi_remove_handle(h->multi, easy);
-        call_end(c, code);
-    }
-    if (--h->busy == 0 && h->closed) {
-        destroy(h);
-    }
-}
-
-static void
-on_socket_event(void *ctx, int fd, short what)
-{
-    http_t *h = ctx;
-    int mask = 0;
-    int running;
-
-    mask |= what & EV_READ ? CURL_CSELECT_IN : 0;
-    mask |= what & EV_WRITE ? CURL_CSELECT_OUT : 0;
-    (void) curl_multi_socket_action(h->multi, fd, mask, &running);
-    finish(h);
-}
-
-static void
-on_timer(evutil_socket_t fd, short what, void *ctx)
-{
-    http_t *h = ctx;
-    int running;
-
-    (void) fd;
-    (void) what;
-    (void) curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0,
-                                    &running);
-    finish(h);
-}
-
-static void
-on_kick(evutil_socket_t fd, short what, void *ctx)
-{
-    http_t *h = ctx;
-    list_t failed; /* only those there now: an owner may send again */
-
-    list_init(&failed);
-    h->busy++;
-    for (list_t *n; (n = list_pop(&h->failed)) != NULL;) {
-        list_append(&failed, n);
-    }
-    while (!h->closed && !list_empty(&failed)) {
-        call_end(list_entry(failed.next, http_call_t, node), CURLE_OK);
-    }
-    free_list(&failed);
-    h->busy--;
-    on_timer(fd, what, h);
-}
-
-static void
-set_multi(http_t *h)
-{
-    long total = h->options.max_connections;
-    CURLM *m = h->multi;
-
-    curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(m, CURLMOPT_SOCKETDATA, h);
-    curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, on_timer_change);
-    curl_multi_setopt(m, CURLMOPT_TIMERDATA, h);
-    curl_multi_setopt(m, CURLMOPT_MAX_TOTAL_CONNECTIONS, total);
-    curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, total);
-    curl_multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS,
-                      (long) h->options.max_host_connections);
-}
-
-http_t *
-http_open(struct event_base *base, const http_options_t *o)
-{
-    static bool initialised;
-    http_t *h = xcalloc(1, sizeof(*h));
-
-    if (!initialised) {
-        if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
-            abort();
-        }
-        initialised = true;
-    }
-    h->base = base;
-    h->options = *o;
-    list_init(&h->calls);
-    list_init(&h->failed);
-    list_init(&h->idle);
-    h->multi = curl_multi_init();
-    h->watches = watches_create(base, on_socket_event, h);
-    h->timer = event_new(base, -1, 0, on_timer, h);
-    h->kick = event_new(base, -1, 0, on_kick, h);
-    if (h->multi == NULL || h->timer == NULL || h->kick == NULL) {
-        abort();
-    }
-    set_multi(h);
-    return h;
-}
-
-void
-http_close(http_t *h)
-{
-    if (h == NULL) {
-        return;
-    }
-    h->closed = true;
-    if (h->busy == 0) {
-        destroy(h);
-    }
-}
-
-/* What is the same for every call. */
-static void
-set_fixed(http_call_t *c)
-{
-    CURL *e = c->easy;
-
-    curl_easy_setopt(e, CURLOPT_PRIVATE, c);
-    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, c->error);
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    /* A call that ends while its name is being resolved would else block the
-     * loop until the resolver's thread is through. */
-    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
-    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
-    curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(e, CURLOPT_NOPROGRESS, 1L);
-    curl_easy_setopt(e, CURLOPT_USERAGENT, c->http->options.user_agent);
-    curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-    curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, c);
-    curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
-    curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, c->http);
-    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(e, CURLOPT_HEADERDATA, c);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(e, CURLOPT_WRITEDATA, c);
-    curl_easy_setopt(e, CURLOPT_HTTPHEADER, c->headers);
-}
-
-static http_call_t *
-call_take(http_t *h)
-{
-    list_t *node = list_pop(&h->idle);
-    http_call_t *c;
-
-    if (node != NULL) {
-        h->idle_count--;
-        c = list_entry(node, http_call_t, node);
-    } else {
-        c = xcalloc(1, sizeof(*c));
-        list_init(&c->node);
-        c->http = h;
-        c->easy = curl_easy_init();
-        buf_init(&c->body, HTTP_MAX_ANSWER);
-        if (c->easy != NULL) {
-            set_fixed(c);
+    for (int i = 0; i < HTTP_MAX_HEADERS && r->headers[i] != NULL; i++) {
+        if (strncasecmp(r->headers[i], name, len) == 0 &&
+            r->headers[i][len] == ':') {
+            return true;
         }
     }
-    return c;
+    return false;
 }
 
-static char *
-copy(char **at, str_t s)
+static bool
+is_alnum(char c)
 {
-    char *start = *at;
-
-    if (s.len > 0) {
-        memcpy(start, s.data, s.len);
-    }
-    start[s.len] = '\0';
-    *at += s.len + 1;
-    return start;
+    return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
 }
 
-static int
-header_count(const http_request_t *r)
+/* How much of z is a token (RFC 9110, 5.6.2). */
+static size_t
+token_length(const char *z)
 {
-    int n = 0;
+    size_t n = 0;
 
-    while (n < HTTP_MAX_HEADERS && r->headers[n] != NULL) {
+    while (is_alnum(z[n]) ||
+           (z[n] != '\0' && strchr("!#$%&'*+-.^_`|~", z[n]) != NULL)) {
         n++;
     }
     return n;
 }
 
-/* Bytes for copies of all its strings, NULs included. */
-static size_t
-request_size(const http_request_t *r, const char *type)
-{
-    size_t n = strlen(r->url) + strlen(r->method) + r->body.len + 3;
-
-    n += sizeof("Content-Type: ") + strlen(type);
-    for (int i = header_count(r); i > 0; i--) {
-        n += strlen(r->headers[i - 1]) + 1;
-    }
-    return n;
-}
-
-/* curl only reads the list, so it needs no allocation of curl's. */
-static void
-set_headers(http_call_t *c, const http_request_t *r, const char *type,
-            char **at)
-{
-    static char no_expect[] = "Expect:"; /* or a body over 1 MB waits 1 s */
-    struct curl_slist *h = c->headers;
-    int n = header_count(r);
-
-    *h++ = (struct curl_slist){no_expect, NULL};
-    /* without a value: none, where curl would name a form's */
-    (h++)->data = *at;
-    *at += sprintf(*at, "Content-Type:%s%s", r->body.len > 0 ? " " : "",
-                   r->body.len > 0 ? type : "") +
-           1;
-    for (int i = 0; i < n; i++) {
-        (h++)->data = copy(at, str_of(r->headers[i]));
-    }
-    h[-1].next = NULL;
-    while (--h > c->headers) {
-        h[-1].next = h;
-    }
-}
-
-static void
-set_method(http_call_t *c, const char *method, str_t body)
-{
-    bool posts = strcmp(method, "POST") == 0;
-    bool gets = strcmp(method, "GET") == 0;
-    CURL *e = c->easy;
-
-    if (posts || body.len > 0) {
-        curl_easy_setopt(e, CURLOPT_POST, 1L);
-        curl_easy_setopt(e, CURLOPT_POSTFIELDS, body.data);
-        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
-                         (curl_off_t) body.len);
-        gets = false;
-    } else {
-        curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
-    }
-    curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, posts || gets ? NULL : method);
-}
-
-static long
-time_limit(int ms, int dflt)
-{
-    return ms > 0 ? ms : dflt;
-}
-
-/* A line break in a header or a method would begin another one. */
+/* A line break would begin another header, or another request. */
 static bool
-is_clean(const http_request_t *r)
+has_control(const char *z)
 {
-    bool clean = strpbrk(r->method, "\r\n ") == NULL;
-
-    for (int i = header_count(r); i > 0; i--) {
-        clean = clean && strpbrk(r->headers[i - 1], "\r\n") == NULL;
+    for (; *z != '\0'; z++) {
+        if (((unsigned char) *z < ' ' && *z != '\t') || *z == 127) {
+            return true;
+        }
     }
-    return clean && (r->content_type == NULL ||
-                     strpbrk(r->content_type, "\r\n") == NULL);
+    return false;
 }
 
-static CURLcode
-set_request(http_call_t *c, const http_request_t *r)
+/* NULL: nothing is wrong. */
+static const char *
+find_fault(const http_request_t *r)
 {
-    const char *type =
-        r->content_type != NULL ? r->content_type : "application/json";
-    size_t size = request_size(r, type);
-    char *at, *url, *body;
+    size_t method = token_length(r->method);
 
-    if (!is_clean(r)) {
-        return CURLE_BAD_FUNCTION_ARGUMENT;
+    if (method == 0 || r->method[method] != '\0') {
+        return "the method is no token";
     }
-    if (size > c->text_size) {
-        c->text = xrealloc(c->text, size);
-        c->text_size = size;
+    if (has_control(r->url)) {
+        return "a control character in the URL";
     }
-    at = c->text;
-    url = copy(&at, str_of(r->url));
-    body = copy(&at, r->body);
-    set_headers(c, r, type, &at);
-    set_method(c, copy(&at, str_of(r->method)), (str_t){body, r->body.len});
-    curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS,
-                     time_limit(r->timeout_ms, TIMEOUT_DEFAULT_MS));
-    curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS,
-                     time_limit(r->connect_timeout_ms, CONNECT_DEFAULT_MS));
-    return curl_easy_setopt(c->easy, CURLOPT_URL, url);
+    if (r->content_type != NULL && has_control(r->content_type)) {
+        return "a control character in the content type";
+    }
+    for (int i = http_header_count(r); i > 0; i--) {
+        if (has_control(r->headers[i - 1])) {
+            return "a control character in a header";
+        }
+    }
+    return NULL;
+}
+
+/* Frames the request or makes another kind of it; or is no header to us. */
+static bool
+is_odd_header(const char *header)
+{
+    static const char *const names[] = {
+        "Host",   "Connection", "Content-Length",   "Transfer-Encoding",
+        "Expect", "Upgrade",    "Proxy-Connection", "Keep-Alive",
+        "TE",     "Trailer",
+    };
+    size_t len = token_length(header);
+
+    if (len == 0 || header[len] != ':') {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (is_name(header, len, names[i])) {
+            return true;
+        }
+    }
+    /* without a value: libcurl's way of leaving one out */
+    return header[len + 1 + strspn(header + len + 1, " \t")] == '\0';
+}
+
+static bool
+has_odd_header(const http_request_t *r)
+{
+    for (int i = http_header_count(r); i > 0; i--) {
+        if (is_odd_header(r->headers[i - 1])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A name or an address as it is usually written. "127.1", "0x7f000001" and
+ * names like these are left to libcurl. */
+static bool
+is_plain_host(str_t host, bool bracketed)
+{
+    char text[256];
+    unsigned char address[16];
+    const char *last;
+
+    if (host.len == 0 || host.len >= sizeof(text)) {
+        return false;
+    }
+    memcpy(text, host.data, host.len);
+    text[host.len] = '\0';
+    if (bracketed) {
+        return inet_pton(AF_INET6, text, address) == 1;
+    }
+    for (size_t i = 0; i < host.len; i++) {
+        if (!is_alnum(text[i]) && strchr(".-_", text[i]) == NULL) {
+            return false;
+        }
+    }
+    if (text[0] == '.' || text[host.len - 1] == '.') {
+        return false;
+    }
+    last = strrchr(text, '.');
+    last = last != NULL ? last + 1 : text;
+    return *last < '0' || *last > '9' ||
+           inet_pton(AF_INET, text, address) == 1;
+}
+
+/* ":port" or nothing. */
+static bool
+read_port(str_t s, char ret[6])
+{
+    long port = 80;
+
+    if (s.len > 0) {
+        char text[8] = "";
+
+        if (s.len < 2 || s.len > 6 || s.data[0] != ':') {
+            return false;
+        }
+        memcpy(text, s.data + 1, s.len - 1);
+        if (strspn(text, "0123456789") != s.len - 1) {
+            return false;
+        }
+        port = strtol(text, NULL, 10);
+    }
+    if (port < 1 || port > 65535) {
+        return false;
+    }
+    (void) snprintf(ret, 6, "%ld", port);
+    return true;
+}
+
+/* "." and ".." go as libcurl has them: taken out. */
+static bool
+is_plain_path(str_t path)
+{
+    for (size_t i = 0; i < path.len; i++) {
+        unsigned char c = (unsigned char) path.data[i];
+
+        if (c <= ' ' || c >= 127 || c == '#' || c == '\\' ||
+            (c == '.' && path.data[i - 1] == '/')) {
+            return false;
+        }
+    }
+    return path.len == 0 || path.data[0] == '/';
+}
+
+/* "http://host[:port][/path]"; false: anything else. */
+static bool
+read_url(const char *url, http_target_t *ret)
+{
+    const char *at = url + 7;
+    size_t len;
+    bool bracketed;
+
+    if (strncasecmp(url, "http://", 7) != 0) {
+        return false;
+    }
+    len = strcspn(at, "/?#");
+    ret->authority = (str_t){at, len};
+    ret->path = str_of(at + len);
+    bracketed = at[0] == '[';
+    if (bracketed) {
+        const char *end = memchr(at, ']', len);
+
+        if (end == NULL) {
+            return false;
+        }
+        ret->host = (str_t){at + 1, (size_t) (end - at) - 1};
+        len = (size_t) (end + 1 - at);
+    } else {
+        const char *end = memchr(at, ':', len);
+
+        len = end != NULL ? (size_t) (end - at) : len;
+        ret->host = (str_t){at, len};
+    }
+    if (!is_plain_host(ret->host, bracketed) ||
+        !read_port((str_t){at + len, ret->authority.len - len}, ret->port) ||
+        !is_plain_path(ret->path)) {
+        return false;
+    }
+    if (strcmp(ret->port, "80") == 0) {
+        ret->authority.len = len; /* the default is not said */
+    }
+    return true;
 }
 
 http_call_t *
 http_send(http_t *h, const http_request_t *r, http_answer_fn fn, void *ctx)
 {
-    http_call_t *c = call_take(h);
-    CURLcode code = CURLE_OUT_OF_MEMORY;
+    const char *fault = find_fault(r);
+    http_target_t target;
 
-    c->fn = fn;
-    c->ctx = ctx;
-    c->headed = false;
-    c->too_large = false;
-    c->refused = false;
-    c->fail = NULL;
-    c->error[0] = '\0';
-    buf_reset(&c->body);
-    h->in_flight++;
-    if (c->easy != NULL) {
-        code = set_request(c, r);
+    if (fault != NULL) {
+        return plain_refuse(h->plain, fault, fn, ctx);
     }
-    if (code == CURLE_OK &&
-        curl_multi_add_handle(h->multi, c->easy) == CURLM_OK) {
-        list_append(&h->calls, &c->node);
-    } else {
-        c->fail =
-            curl_easy_strerror(code == CURLE_OK ? CURLE_FAILED_INIT : code);
-        list_append(&h->failed, &c->node);
-        kick(h);
+    if (!h->proxied && !has_odd_header(r) && read_url(r->url, &target)) {
+        return plain_send(h->plain, r, &target, fn, ctx);
     }
-    return c;
+    return curl_path_send(h->curl, r, fn, ctx);
 }
 
 void
 http_cancel(http_call_t *c)
 {
-    list_remove(&c->node);
-    if (c->fail == NULL) {
-        (void) curl_multi_remove_handle(c->http->multi, c->easy);
-    }
-    call_retire(c);
+    c->cancel(c);
 }
 
 int
 http_in_flight(const http_t *h)
 {
-    return h->in_flight;
+    return plain_in_flight(h->plain) + curl_path_in_flight(h->curl);
 }

@@ -1,12 +1,19 @@
 /*
- * HTTP calls that go out: libcurl's multi interface on libevent.
+ * HTTP calls that go out. Plain http goes over connections of our own, which
+ * cost a call little; https, whatever an http_proxy or all_proxy in the
+ * environment is for, and requests out of the ordinary go over libcurl.
  *
- * One http_t a process. Connections are kept and shared by host. Answers are
- * given from the event loop, never from inside http_send(). Redirects are not
- * followed, only http and https are spoken, and with allow_private false a
- * connection to a loopback, private or link-local address is refused (it is
- * the address about to be connected that is judged, so DNS cannot trick it;
- * behind a proxy it is the proxy's).
+ * One http_t a process. Connections are kept and shared by host; the limits
+ * hold for each of the two ways. A call that finds all of them busy waits its
+ * turn. One that was sent on a kept connection and got not a byte back before
+ * it ended is sent once more, on a fresh one: the server had left.
+ *
+ * Answers are given from the event loop, never from inside http_send().
+ * Redirects are not followed, only http and https are spoken, and with
+ * allow_private false a connection to a loopback, private or link-local
+ * address is refused (it is the address about to be connected that is judged,
+ * so DNS cannot trick it; behind a proxy it is the proxy's). Time-outs are
+ * coarse: some 50 ms late.
  */
 #ifndef TURNUP_SOUTHBOUND_HTTP_H
 #define TURNUP_SOUTHBOUND_HTTP_H
@@ -39,7 +46,7 @@ typedef struct {
 
 typedef struct {
     int status;        /* 0: no answer, see error */
-    const char *error; /* libcurl's words, or NULL */
+    const char *error; /* for people, or NULL */
     bool sent;         /* may have reached the target (for "unknown") */
     str_t body;
     str_t location;     /* Location header, or empty */

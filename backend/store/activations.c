@@ -13,37 +13,59 @@ const char sql_activation_insert[] =
 
 /* How many items this one waits for are in such a state: 0 where it waits for
  * none, without looking. */
-#define DEPENDS(states)                                                        \
-    " CASE WHEN i.depends IS NULL THEN 0 ELSE (SELECT count(*)::int"           \
-    "  FROM unnest(i.depends) AS x(item)"                                      \
-    "  JOIN service_order_item di"                                             \
-    "   ON di.order_id = a.order_id AND di.item_id = x.item"                   \
-    "  LEFT JOIN activation da ON da.id = di.activation_id"                    \
+#define DEPENDS(states)                                              \
+    " CASE WHEN i.depends IS NULL THEN 0 ELSE (SELECT count(*)::int" \
+    "  FROM unnest(i.depends) AS x(item)"                            \
+    "  JOIN service_order_item di"                                   \
+    "   ON di.order_id = a.order_id AND di.item_id = x.item"         \
+    "  LEFT JOIN activation da ON da.id = di.activation_id"          \
     "  WHERE coalesce(da.item_state, di.state) " states ") END,"
 
 /* The CASEs give a null key, and so no look-up, where there can be no row. */
-const char sql_activation_load[] =
-    "SELECT a.id, a.order_id, a.service_id, a.configuration_id, a.item_id,"
-    " a.definition_id, a.action, a.seq, a.run, a.variables, a.error,"
-    " a.pending, a.owner," DEPENDS(
-        "NOT IN ('completed', 'failed', 'cancelled', 'rejected', 'partial')")
-        DEPENDS("IN ('failed', 'cancelled', 'rejected', 'partial')")
-    " i.characteristics, i.spec_id, i.spec_version,"
-    " o.doc, o.external_id, o.category, o.priority, o.traceparent,"
-    " o.order_date, s.start_at, s.item_count,"
-    " c.id, c.characteristics, c.resources, c.state, c.doc, c.name,"
-    " w.id, w.characteristics, w.resources, w.state, w.operating_status,"
-    " clock_timestamp()"
-    " FROM activation a"
-    " JOIN service_order_item i"
-    "  ON i.order_id = a.order_id AND i.item_id = a.item_id"
-    " JOIN service_order o ON o.id = a.order_id"
-    " JOIN service_order_state s ON s.id = a.order_id"
-    " LEFT JOIN entity_instance_configuration c ON c.timeline = 'CURRENT'"
-    "  AND c.instance_id = CASE WHEN a.action <> 'add' THEN a.service_id END"
-    " LEFT JOIN entity_instance_configuration w"
-    "  ON w.id = CASE WHEN a.run IS NOT NULL THEN a.configuration_id END"
-    " WHERE a.id = ANY($1::uuid[])";
+const char
+    sql_activation_load[] =
+        "SELECT a.id, a.order_id, a.service_id, a.configuration_id, a.item_id,"
+        " a.definition_id, a.action, a.seq, a.run, a.variables, a.error,"
+        " a.pending, a.owner," DEPENDS(
+            "NOT IN ('completed', 'failed', 'cancelled', 'rejected', "
+            "'partial')") DEPENDS("IN ('failed', 'cancelled', 'rejected', "
+                                  "'partial')") " i.characteristics, "
+                                                "i.spec_id, i.spec_version,"
+                                                " o.doc, o.external_id, "
+                                                "o.category, o.priority, "
+                                                "o.traceparent,"
+                                                " o.order_date, s.start_at, "
+                                                "s.item_count,"
+                                                " c.id, c.characteristics, "
+                                                "c.resources, c.state, c.doc, "
+                                                "c.name,"
+                                                " w.id, w.characteristics, "
+                                                "w.resources, w.state, "
+                                                "w.operating_status,"
+                                                " clock_timestamp()"
+                                                " FROM activation a"
+                                                " JOIN service_order_item i"
+                                                "  ON i.order_id = a.order_id "
+                                                "AND i.item_id = a.item_id"
+                                                " JOIN service_order o ON "
+                                                "o.id = a.order_id"
+                                                " JOIN service_order_state s "
+                                                "ON s.id = a.order_id"
+                                                " LEFT JOIN "
+                                                "entity_instance_"
+                                                "configuration c ON "
+                                                "c.timeline = 'CURRENT'"
+                                                "  AND c.instance_id = CASE "
+                                                "WHEN a.action <> 'add' THEN "
+                                                "a.service_id END"
+                                                " LEFT JOIN "
+                                                "entity_instance_"
+                                                "configuration w"
+                                                "  ON w.id = CASE WHEN a.run "
+                                                "IS NOT NULL THEN "
+                                                "a.configuration_id END"
+                                                " WHERE a.id = "
+                                                "ANY($1::uuid[])";
 
 const char sql_activation_update[] =
     "WITH moved AS (UPDATE activation a SET seq = a.seq + 1,"

@@ -15,9 +15,10 @@ const char sql_specification_load[] =
 
 const char sql_specification_insert[] =
     "WITH gone AS (DELETE FROM service_specification"
-    "  WHERE id = $1::text AND version = $2::text AND deleted)"
+    "  WHERE id = $1::text AND version = $2::text AND deleted RETURNING 1)"
     " INSERT INTO service_specification (id, version, doc)"
-    " VALUES ($1::text, $2::text, $3::text::json)";
+    " SELECT $1::text, $2::text, $3::text::json"
+    " FROM (SELECT count(*) FROM gone) AS after_it";
 
 const char sql_specification_update[] =
     "WITH moved AS (UPDATE service_specification SET doc = $4::text::json,"
@@ -40,13 +41,13 @@ const char sql_definition_load[] =
     "SELECT id, family, version, hash, body FROM family_definition"
     " WHERE family = $1::text ORDER BY id";
 
+/* Workers that start together store the same one: DO UPDATE, because a row
+ * that another is inserting is not visible to DO NOTHING's SELECT. */
 const char sql_definition_insert[] =
-    "WITH put AS (INSERT INTO family_definition (family, version, hash, body)"
-    "  VALUES ($1::text, $2::text, $3::text, $4::text)"
-    "  ON CONFLICT (family, version, hash) DO NOTHING RETURNING id)"
-    " SELECT id FROM put UNION ALL SELECT id FROM family_definition"
-    " WHERE family = $1::text AND version = $2::text AND hash = $3::text"
-    " LIMIT 1";
+    "INSERT INTO family_definition AS f (family, version, hash, body)"
+    " VALUES ($1::text, $2::text, $3::text, $4::text)"
+    " ON CONFLICT (family, version, hash)"
+    " DO UPDATE SET loaded_at = f.loaded_at RETURNING id";
 
 const char sql_secret_load[] = "SELECT secret FROM installation";
 

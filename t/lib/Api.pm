@@ -15,6 +15,10 @@ use File::Basename qw(dirname);
 use File::Temp     qw(tempdir);
 use JSON::PP;
 use Test::More;
+
+my $root;
+BEGIN { $root = dirname(dirname(dirname(abs_path(__FILE__)))) }
+use lib "$root/conf";
 use Process;
 
 use constant {
@@ -33,9 +37,7 @@ our @EXPORT = qw(
     is_error text_of
 );
 
-my $root = dirname(dirname(dirname(abs_path(__FILE__))));
 my $json = JSON::PP->new->utf8->canonical;
-my @kept;
 
 # The families of conf/, with retries that a test can wait for, and whatever
 # is to be written differently: (from => to, ...), texts that must be there.

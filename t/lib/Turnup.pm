@@ -20,6 +20,7 @@ use warnings;
 use Cwd                   qw(abs_path);
 use Fcntl                 qw(:flock);
 use File::Basename        qw(dirname);
+use File::Glob            qw(:bsd_glob);
 use File::Path            qw(make_path remove_tree);
 use File::Spec::Functions qw(rel2abs);
 use File::Temp            qw(tempdir);

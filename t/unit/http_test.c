@@ -48,6 +48,15 @@ static const struct {
     {"/garbage", "\x01\x02garbage\r\n\r\n", true, false},
     {"/leave", "HTTP/1.1 200 OK\r\n", true, true}, /* without saying so */
     {"/silent", NULL, false, false},
+    {"/chunked",
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+     "3\r\nabc\r\na;x=y\r\n0123456789\r\n0\r\nX-Trailer: t\r\n\r\n",
+     false, false},
+    {"/interim",
+     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLocation: /no\r\n"
+     "\r\nHTTP/1.1 201 Created\r\n",
+     false, true},
+    {"/rest", "HTTP/1.1 200 OK\r\n\r\nall the rest", true, false},
 };
 
 static void
@@ -448,6 +457,26 @@ headers_of_the_answer(void **state)
 }
 
 static void
+ways_to_send_a_body(void **state)
+{
+    answer_t a;
+
+    (void) state;
+    for (int i = 0; i < 3; i++) {
+        a = get(url_of("/chunked"));
+        assert_int_equal(a.status, 200);
+        assert_string_equal(a.body, "abc0123456789");
+    }
+    a = get(url_of("/interim"));
+    assert_int_equal(a.status, 201);
+    assert_string_equal(a.location, "");
+    assert_int_equal(accepted, 1);
+    a = get(url_of("/rest"));
+    assert_int_equal(a.status, 200);
+    assert_string_equal(a.body, "all the rest");
+}
+
+static void
 bodies_up_to_the_limit(void **state)
 {
     char path[64];
@@ -794,7 +823,40 @@ closed_with_calls_under_way(void **state)
     assert_int_equal(a.count + b.count + c.count, 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+/* Twice: our own way and, as if a proxy were there that nobody needs,
+ * libcurl's. */
+static int
+setup_curl(void **state)
+{
+    (void) setenv("http_proxy", "http://127.0.0.1:9", 1);
+    (void) setenv("no_proxy", "*", 1);
+    return setup(state);
+}
+
+static int
+setup_curl_public_only(void **state)
+{
+    (void) setenv("http_proxy", "http://127.0.0.1:9", 1);
+    (void) setenv("no_proxy", "*", 1);
+    return setup_public_only(state);
+}
+
+static int
+teardown_curl(void **state)
+{
+    (void) unsetenv("http_proxy");
+    (void) unsetenv("no_proxy");
+    return teardown(state);
+}
+
+/* clang-format off */
+#define EACH(f, setup_of) \
+    {#f, f, setup_of, teardown, NULL}, \
+    {#f " (libcurl)", f, setup_curl_##setup_of, teardown_curl, NULL}
+#define setup_curl_setup setup_curl
+#define setup_curl_setup_public_only setup_curl_public_only
+#define TEST(f) EACH(f, setup)
+/* clang-format on */
 
 int
 main(void)
@@ -806,6 +868,7 @@ main(void)
         TEST(strings_are_copied),
         TEST(line_breaks_do_not_make_headers),
         TEST(headers_of_the_answer),
+        TEST(ways_to_send_a_body),
         TEST(bodies_up_to_the_limit),
         TEST(a_large_request),
         TEST(what_cannot_be_sent),
@@ -817,8 +880,7 @@ main(void)
         TEST(descriptors_are_reused),
         TEST(no_more_connections_than_allowed),
         TEST(by_name),
-        cmocka_unit_test_setup_teardown(private_addresses_are_refused,
-                                        setup_public_only, teardown),
+        EACH(private_addresses_are_refused, setup_public_only),
         TEST(calls_from_an_answer),
         TEST(cancelled_calls_are_not_answered),
         TEST(cancelled_from_an_answer),
@@ -826,5 +888,9 @@ main(void)
         TEST(closed_with_calls_under_way),
     };
 
+    (void) signal(SIGPIPE, SIG_IGN); /* our server's, when we hang up */
+    (void) unsetenv("all_proxy");
+    (void) unsetenv("ALL_PROXY");
+    (void) unsetenv("http_proxy");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,7 @@ on_event(void *ctx, int fd, short what)
 static void
 turn(void)
 {
-    (void) event_base_loop(base, EVLOOP_NONBLOCK);
+    (void) event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 static void

@@ -29,16 +29,19 @@ sub in_flight {
     SQL
 }
 
-# @answers: of all traffic there ever was.
+# @answers: of all traffic there ever was. False: orders do not end, so there
+# is nothing to look at.
 sub audit {
     my ($t, @answers) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     subtest 'orders'        => sub { orders($t, @answers) };
+    return if in_flight($t);
     subtest 'activations'   => sub { activations($t) };
     subtest 'inventory'     => sub { inventory($t) };
     subtest 'the network'   => sub { network($t) };
     subtest 'the event log' => sub { events($t) };
     subtest 'the queues'    => sub { queues($t) };
+    return 1;
 }
 
 # Nothing comes back: each row is something wrong.

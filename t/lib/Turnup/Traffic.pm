@@ -6,8 +6,8 @@
 #   $t->wait_for(60, sub { $traffic->accepted >= 250 });
 #   my @orders = $traffic->finish;
 #
-# Of every three orders one is for internet access, one for a telephone line,
-# and one for both; in half of the latter the line waits for the access. The
+# Of every six orders three are for internet access, one for a telephone line,
+# and two for both; in one of these the line waits for the access. The
 # bandwidth is 100 + the order's number, so that services can be told apart.
 package Turnup::Traffic;
 use v5.32;
@@ -134,8 +134,8 @@ sub again {
 sub order {
     my ($name, $n) = @_;
     my @items = (
-        $n % 3 != 1 ? internet($n) : (),
-        $n % 3 != 0 ? line()       : (),
+        $n % 6 != 0 ? internet($n) : (),
+        $n % 6 =~ /[045]/ ? line()  : (),
     );
     $items[1]{serviceOrderItemRelationship} = [
         {
