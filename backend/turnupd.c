@@ -344,6 +344,7 @@ main(int argc, char **argv)
     }
     if (!settings_read(&settings, argv[2], err, sizeof(err))) {
         fprintf(stderr, "turnupd: %s\n", err);
+        settings_free(&settings);
         return 2;
     }
     if (argc == 4) {

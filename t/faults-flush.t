@@ -1,7 +1,7 @@
 # The servers below: Redis flushed and killed, PostgreSQL killed as a whole
-# and by one of its processes, in the middle of 500 running orders, while more
-# are posted. Redis is transport, and PostgreSQL's word is good: every order
-# completes, by itself, every step is done just once, and a listener is told.
+# and by one of its processes, in the middle of running orders, while more are
+# posted: every order completes, by itself, and every step is done just once.
+# And whoever dies between an order and a listener, it is told everything.
 use v5.32;
 use strict;
 use warnings;
@@ -15,7 +15,8 @@ $faults->round(
     'FLUSHALL',
     sub { is($t->redis('FLUSHALL'), 'OK', 'Redis is flushed') }
 );
-$faults->round('redis', sub { $faults->kill9('redis') }, 'told');
+$faults->round('notify', sub { $faults->kill9('notify') }, 'told');
+$faults->round('redis',  sub { $faults->kill9('redis') }, 'told');
 $faults->round(
     'one backend',
     sub {

@@ -19,11 +19,14 @@ use constant {
     WAIT           => 60,
 };
 
-my $t     = Turnup->start;
-my $known = $t->post(ORDERING . '/serviceOrder', Turnup::Traffic::order('known', 1));
+my $t = Turnup->start;
+keep_events($t);
+my $hubs  = $t->sql('select count(*) from hub_subscription');
+my $known = $t->post(ORDERING . '/serviceOrder',
+    Turnup::Traffic::order('known-1', 1));
 is($known->{status}, 201, 'an order');
 my @answers = {
-    name   => 'known',
+    name   => 'known-1',
     status => 201,
     id     => $known->{json}{id},
     tries  => 1
@@ -31,13 +34,13 @@ my @answers = {
 
 # Everything that a client may ask for; what it is answered when all is well.
 my @requests = (
-    [ 'GET',    ORDERING . '/serviceOrder',                         200 ],
+    [ 'GET',    ORDERING . '/serviceOrder?limit=1',                 206 ],
     [ 'GET',    ORDERING . "/serviceOrder/$known->{json}{id}",      200 ],
-    [ 'GET',    '/tmf-api/serviceInventory/v4/service',             200 ],
+    [ 'GET',    '/tmf-api/serviceInventory/v4/service?limit=1',     206 ],
     [ 'GET',    '/tmf-api/serviceCatalogManagement/v4/serviceSpecification',
         200 ],
     [ 'POST',   ORDERING . '/serviceOrder',                         201,
-        Turnup::Traffic::order('unheard', 1) ],
+        Turnup::Traffic::order('unheard-1', 1) ],
     [ 'POST',   ORDERING . '/hub',                                  201,
         { callback => 'http://127.0.0.1:9/unheard' } ],
     [ 'DELETE', ORDERING . '/hub/00000000-0000-7000-8000-000000000000', 404 ],
@@ -125,7 +128,7 @@ for my $server (qw(redis postgres)) {
                 "$request->[0] $request->[1]");
         }
         is($t->sql('select count(*) from hub_subscription'),
-            0, 'nothing of what was refused is stored');
+            $hubs, 'nothing of what was refused is stored');
     };
 }
 

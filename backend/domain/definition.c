@@ -251,7 +251,7 @@ definition_template(definition_t *d, const json_t *v, template_kind_t kind)
         definition_error(d, definition_line(d, v), "%s: %.*s", err,
                          STR_FMT(v->raw));
     }
-    return t;
+    return t; /* cppcheck-suppress CastIntegerToAddressAtReturn ; it is one */
 }
 
 const named_template_t *

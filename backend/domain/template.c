@@ -86,7 +86,7 @@ put_plain(buf_t *b, str_t s)
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char) s.data[i];
 
-        buf_char(b, c < 0x20 || c == 0x7f ? ' ' : (char) c);
+        buf_char(b, (char) (c < 0x20 || c == 0x7f ? ' ' : c));
     }
 }
 

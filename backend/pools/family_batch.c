@@ -90,95 +90,6 @@ decide(batch_t *b, member_t *m)
     m->moves = !m->d.ignored;
 }
 
-/* What is shown outside ---------------------------------------------------- */
-
-static str_t
-keep(work_t *w, buf_t *b)
-{
-    str_t s = arena_str(w->arena, buf_view(b));
-
-    buf_free(b);
-    return s;
-}
-
-/* Did it fail, or was it never begun? Both are explained to the client. */
-static bool
-has_error(const member_t *m)
-{
-    return m->d.gave_up || (m->work->run.phase == RUN_NEW && m->d.finished);
-}
-
-static void
-set_error(batch_t *b, member_t *m)
-{
-    work_t *w = m->work;
-    const input_t *in = m->input;
-    const char *code = in->code[0]                        ? in->code
-                       : in->event.kind == EVENT_DEADLINE ? "deadline"
-                       : in->event.kind == EVENT_CANCEL   ? "cancelled"
-                                                          : "failed";
-    str_t reason, message;
-    buf_t out;
-
-    reason = w->run.state >= 0
-                 ? arena_printf(b->arena, "Step %.*s failed",
-                                STR_FMT(w->machine->states[w->run.state].name))
-                 : STR("Not begun: an item it depends on did not complete");
-    message = in->message ? str_of(in->message)
-              : in->event.kind == EVENT_DEADLINE
-                  ? STR("No answer within the step's deadline")
-                  : reason;
-    buf_init(&out, TEXT_MAX);
-    buf_char(&out, '[');
-    order_error_message(&out, str_of(code), reason, message, in->status,
-                        b->now_us, STR_NONE);
-    buf_char(&out, ']');
-    w->error = keep(w, &out);
-}
-
-/* Something was left behind: said, not hidden. */
-static void
-set_undo_failed(batch_t *b, work_t *w)
-{
-    buf_t out;
-
-    buf_init(&out, TEXT_MAX);
-    buf_puts(&out, w->error.len ? "" : "[");
-    buf_put(&out, w->error.data, w->error.len ? w->error.len - 1 : 0);
-    json_comma(&out);
-    order_error_message(&out, STR("undoIncomplete"), STR("Undo incomplete"),
-                        STR("Not everything could be undone; the target needs "
-                            "a person"),
-                        0, b->now_us, STR_NONE);
-    buf_char(&out, ']');
-    w->error = keep(w, &out);
-}
-
-static void
-set_pending(batch_t *b, member_t *m)
-{
-    work_t *w = m->work;
-    const command_t *c = w->machine->states[m->d.next.state].command;
-    str_t missing;
-    buf_t party, reason, out;
-
-    buf_init(&party, 65536);
-    buf_init(&reason, 65536);
-    buf_init(&out, TEXT_MAX);
-    if (!c->party ||
-        !template_render(c->party, &w->context, &party, &missing)) {
-        buf_str(&party, c->target->name);
-    }
-    if (c->reason) {
-        (void) template_render(c->reason, &w->context, &reason, &missing);
-    }
-    order_pending_external(&out, buf_view(&party), buf_view(&reason),
-                           b->now_us, m->d.next.deadline_us);
-    w->pending = keep(w, &out);
-    buf_free(&party);
-    buf_free(&reason);
-}
-
 /* The segment -------------------------------------------------------------- */
 
 static void
@@ -199,7 +110,7 @@ write_transition(batch_t *b, member_t *m)
                                                                 : STR_NONE);
     rows_text(r, str_of(order_state_name(m->d.item_state)));
     rows_some(r, w->pending);
-    rows_some(r, has_error(m) || next->undo_failed ? w->error : STR_NONE);
+    rows_some(r, report_wanted(m) || next->undo_failed ? w->error : STR_NONE);
     rows_some(r, live ? str_of(b->pool->worker.slot) : STR_NONE);
     rows_time(r, next->phase == RUN_WAITING ? next->deadline_us : PG_NO_TIME);
     buf_free(&run);
@@ -272,15 +183,15 @@ write_member(batch_t *b, member_t *m)
         rows_long(&b->signals, m->input->signal);
     }
     if (m->moves) {
-        if (has_error(m)) {
-            set_error(b, m);
+        if (report_wanted(m)) {
+            report_error(b, m);
         }
         if (m->d.finished && m->d.next.undo_failed) {
-            set_undo_failed(b, w);
+            report_undo_failed(b, w);
         }
         w->pending = STR_NONE;
         if (m->d.next.phase == RUN_WAITING) {
-            set_pending(b, m);
+            report_pending(b, m);
         }
         write_inventory(b, m);
         write_transition(b, m);

@@ -43,6 +43,15 @@ typedef struct {
     hints_t hints;
 } batch_t;
 
+/* family_report.c */
+/* Has this transition something to say about a failure? */
+bool report_wanted(const member_t *m);
+/* Into work.error: the step, and what the target answered. */
+void report_error(batch_t *b, member_t *m);
+/* Adds that something was left behind. */
+void report_undo_failed(batch_t *b, work_t *w);
+/* Into work.pending. */
+void report_pending(batch_t *b, member_t *m);
 /* family_inventory.c: what a member's transition does to the inventory. */
 void write_inventory(batch_t *b, member_t *m);
 

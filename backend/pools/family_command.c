@@ -110,7 +110,7 @@ capture(const command_t *c, const json_t *body, str_t *ret_missing)
 static void
 done_with_body(const command_t *c, const json_t *body, input_t *in)
 {
-    str_t missing;
+    str_t missing = STR_NONE;
     buf_t b;
 
     if (c->capture_count == 0) {

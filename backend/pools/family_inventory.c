@@ -54,6 +54,15 @@ tell_service(batch_t *b, work_t *w, const char *type)
 }
 
 static void
+tell_change(batch_t *b, work_t *w)
+{
+    tell_service(b, w,
+                 w->told_state != w->service_state
+                     ? "ServiceStateChangeEvent"
+                     : "ServiceAttributeValueChangeEvent");
+}
+
+static void
 insert_configuration(batch_t *b, work_t *w, const char *timeline)
 {
     rows_t *r = &b->inventory.inserts;
@@ -113,10 +122,7 @@ write_add(batch_t *b, member_t *m)
         return;
     }
     update_configuration(b, w);
-    tell_service(b, w,
-                 w->told_state != w->service_state
-                     ? "ServiceStateChangeEvent"
-                     : "ServiceAttributeValueChangeEvent");
+    tell_change(b, w);
 }
 
 /* modify: a PENDING configuration that becomes CURRENT, or vanishes. */
@@ -136,10 +142,7 @@ write_modify(batch_t *b, member_t *m)
     if (m->d.next.phase == RUN_COMPLETED) {
         rows_uuid(&b->inventory.promotions, w->configuration_id);
         rows_uuid(&b->inventory.promotions, w->service_id);
-        tell_service(b, w,
-                     w->told_state != w->service_state
-                         ? "ServiceStateChangeEvent"
-                         : "ServiceAttributeValueChangeEvent");
+        tell_change(b, w);
     } else {
         rows_uuid(&b->inventory.drops, w->configuration_id);
     }
@@ -163,10 +166,7 @@ write_delete(batch_t *b, member_t *m)
         return;
     }
     update_configuration(b, w);
-    tell_service(b, w,
-                 w->told_state != w->service_state
-                     ? "ServiceStateChangeEvent"
-                     : "ServiceAttributeValueChangeEvent");
+    tell_change(b, w);
 }
 
 void

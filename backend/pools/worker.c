@@ -100,7 +100,7 @@ heartbeat(worker_t *w)
              (int) getpid());
     snprintf(ttl, sizeof(ttl), "%d", HEARTBEAT_TTL_MS);
     snprintf(until, sizeof(until), "%lld",
-             (long long) (clock_us() / 1000 + HEARTBEAT_TTL_MS));
+             (long long) (clock_us() / 1000) + HEARTBEAT_TTL_MS);
     key = worker_key(w->settings, KEY_WORKER, member);
     buf_init(&body, 65536);
     heartbeat_body(w, &body);

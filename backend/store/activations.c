@@ -11,61 +11,42 @@ const char sql_activation_insert[] =
     " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[],"
     " $5::uuid[], $6::text[], $7::int[], $8::text[], $9::timestamptz[])";
 
-/* How many items this one waits for are in such a state: 0 where it waits for
- * none, without looking. */
-#define DEPENDS(states)                                              \
-    " CASE WHEN i.depends IS NULL THEN 0 ELSE (SELECT count(*)::int" \
-    "  FROM unnest(i.depends) AS x(item)"                            \
-    "  JOIN service_order_item di"                                   \
-    "   ON di.order_id = a.order_id AND di.item_id = x.item"         \
-    "  LEFT JOIN activation da ON da.id = di.activation_id"          \
-    "  WHERE coalesce(da.item_state, di.state) " states ") END,"
+/* How many items this one waits for are open, or have failed: 0 where it waits
+ * for none, without looking. */
+#define DEPENDS                                                     \
+    "CASE WHEN i.depends IS NULL THEN 0 ELSE (SELECT count(*)::int" \
+    "  FROM unnest(i.depends) AS x(item)"                           \
+    "  JOIN service_order_item di"                                  \
+    "   ON di.order_id = a.order_id AND di.item_id = x.item"        \
+    "  LEFT JOIN activation da ON da.id = di.activation_id"         \
+    "  WHERE coalesce(da.item_state, di.state)"
+#define DEPENDS_OPEN                                                   \
+    DEPENDS " NOT IN ('completed', 'failed', 'cancelled', 'rejected'," \
+            " 'partial')) END"
+#define DEPENDS_FAILED \
+    DEPENDS " IN ('failed', 'cancelled', 'rejected', 'partial')) END"
 
 /* The CASEs give a null key, and so no look-up, where there can be no row. */
-const char
-    sql_activation_load[] =
-        "SELECT a.id, a.order_id, a.service_id, a.configuration_id, a.item_id,"
-        " a.definition_id, a.action, a.seq, a.run, a.variables, a.error,"
-        " a.pending, a.owner," DEPENDS(
-            "NOT IN ('completed', 'failed', 'cancelled', 'rejected', "
-            "'partial')") DEPENDS("IN ('failed', 'cancelled', 'rejected', "
-                                  "'partial')") " i.characteristics, "
-                                                "i.spec_id, i.spec_version,"
-                                                " o.doc, o.external_id, "
-                                                "o.category, o.priority, "
-                                                "o.traceparent,"
-                                                " o.order_date, s.start_at, "
-                                                "s.item_count,"
-                                                " c.id, c.characteristics, "
-                                                "c.resources, c.state, c.doc, "
-                                                "c.name,"
-                                                " w.id, w.characteristics, "
-                                                "w.resources, w.state, "
-                                                "w.operating_status,"
-                                                " clock_timestamp()"
-                                                " FROM activation a"
-                                                " JOIN service_order_item i"
-                                                "  ON i.order_id = a.order_id "
-                                                "AND i.item_id = a.item_id"
-                                                " JOIN service_order o ON "
-                                                "o.id = a.order_id"
-                                                " JOIN service_order_state s "
-                                                "ON s.id = a.order_id"
-                                                " LEFT JOIN "
-                                                "entity_instance_"
-                                                "configuration c ON "
-                                                "c.timeline = 'CURRENT'"
-                                                "  AND c.instance_id = CASE "
-                                                "WHEN a.action <> 'add' THEN "
-                                                "a.service_id END"
-                                                " LEFT JOIN "
-                                                "entity_instance_"
-                                                "configuration w"
-                                                "  ON w.id = CASE WHEN a.run "
-                                                "IS NOT NULL THEN "
-                                                "a.configuration_id END"
-                                                " WHERE a.id = "
-                                                "ANY($1::uuid[])";
+const char sql_activation_load[] =
+    "SELECT a.id, a.order_id, a.service_id, a.configuration_id, a.item_id,"
+    " a.definition_id, a.action, a.seq, a.run, a.variables, a.error,"
+    " a.pending, a.owner, " DEPENDS_OPEN ", " DEPENDS_FAILED ","
+    " i.characteristics, i.spec_id, i.spec_version,"
+    " o.doc, o.external_id, o.category, o.priority, o.traceparent,"
+    " o.order_date, s.start_at, s.item_count,"
+    " c.id, c.characteristics, c.resources, c.state, c.doc, c.name,"
+    " w.id, w.characteristics, w.resources, w.state, w.operating_status,"
+    " clock_timestamp()"
+    " FROM activation a"
+    " JOIN service_order_item i"
+    "  ON i.order_id = a.order_id AND i.item_id = a.item_id"
+    " JOIN service_order o ON o.id = a.order_id"
+    " JOIN service_order_state s ON s.id = a.order_id"
+    " LEFT JOIN entity_instance_configuration c ON c.timeline = 'CURRENT'"
+    "  AND c.instance_id = CASE WHEN a.action <> 'add' THEN a.service_id END"
+    " LEFT JOIN entity_instance_configuration w"
+    "  ON w.id = CASE WHEN a.run IS NOT NULL THEN a.configuration_id END"
+    " WHERE a.id = ANY($1::uuid[])";
 
 const char sql_activation_update[] =
     "WITH moved AS (UPDATE activation a SET seq = a.seq + 1,"
@@ -157,29 +138,18 @@ activations_insert(const rows_t *r, pg_t *pg, arena_t *a)
     rows_exec(r, pg, STATEMENT_activation_insert, a, NULL, NULL);
 }
 
-static void
-exec_uuids(pg_t *pg, int stmt, arena_t *a, const uuid_t *ids, int n,
-           pg_result_fn fn, void *ctx)
-{
-    pg_params_t p;
-
-    pg_params(&p, a);
-    params_uuids(&p, a, ids, n);
-    pg_exec(pg, stmt, &p, fn, ctx);
-}
-
 void
 activations_load(pg_t *pg, arena_t *a, const uuid_t *ids, int n,
                  pg_result_fn fn, void *ctx)
 {
-    exec_uuids(pg, STATEMENT_activation_load, a, ids, n, fn, ctx);
+    rows_exec_ids(pg, STATEMENT_activation_load, a, ids, n, fn, ctx);
 }
 
 void
 signals_load(pg_t *pg, arena_t *a, const uuid_t *ids, int n, pg_result_fn fn,
              void *ctx)
 {
-    exec_uuids(pg, STATEMENT_signal_load, a, ids, n, fn, ctx);
+    rows_exec_ids(pg, STATEMENT_signal_load, a, ids, n, fn, ctx);
 }
 
 /* Columns in the order of sql_activation_load. */
@@ -325,7 +295,7 @@ void
 activations_wake(pg_t *pg, arena_t *a, const uuid_t *orders, int n,
                  pg_result_fn fn, void *ctx)
 {
-    exec_uuids(pg, STATEMENT_activation_wake, a, orders, n, fn, ctx);
+    rows_exec_ids(pg, STATEMENT_activation_wake, a, orders, n, fn, ctx);
 }
 
 void

@@ -623,9 +623,7 @@ sent(pg_t *pg, int ok, expect_t e)
 static bool
 send_prepared(pg_t *pg, int stmt, const pg_params_t *p, expect_t e)
 {
-    static const int binary[PG_MAX_PARAMS] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-                                              1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-                                              1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    static const int binary[PG_MAX_PARAMS] = {[0 ... PG_MAX_PARAMS - 1] = 1};
     int ok;
 
     if (!segment_continue(pg)) {

@@ -137,3 +137,14 @@ params_texts(pg_params_t *p, arena_t *a, const str_t *texts, int n)
     }
     pg_add_array(p, &v);
 }
+
+void
+rows_exec_ids(pg_t *pg, int stmt, arena_t *a, const uuid_t *ids, int n,
+              pg_result_fn fn, void *ctx)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    params_uuids(&p, a, ids, n);
+    pg_exec(pg, stmt, &p, fn, ctx);
+}

@@ -33,8 +33,11 @@ void rows_time(rows_t *r, int64_t us);
 bool rows_exec(const rows_t *r, pg_t *pg, int stmt, arena_t *a,
                pg_result_fn fn, void *ctx);
 
-/* One array parameter of ids. */
+/* One array parameter. */
 void params_uuids(pg_params_t *p, arena_t *a, const uuid_t *ids, int n);
 void params_texts(pg_params_t *p, arena_t *a, const str_t *texts, int n);
+/* Sends a statement that takes nothing but an array of ids. */
+void rows_exec_ids(pg_t *pg, int stmt, arena_t *a, const uuid_t *ids, int n,
+                   pg_result_fn fn, void *ctx);
 
 #endif

@@ -74,29 +74,18 @@ const char sql_configuration_drop[] =
     "DELETE FROM entity_instance_configuration"
     " WHERE id = ANY($1::uuid[]) AND timeline = 'PENDING'";
 
-static void
-exec_uuids(pg_t *pg, int stmt, arena_t *a, const uuid_t *ids, int n,
-           pg_result_fn fn, void *ctx)
-{
-    pg_params_t p;
-
-    pg_params(&p, a);
-    params_uuids(&p, a, ids, n);
-    pg_exec(pg, stmt, &p, fn, ctx);
-}
-
 void
 services_load(pg_t *pg, arena_t *a, const uuid_t *ids, int n, pg_result_fn fn,
               void *ctx)
 {
-    exec_uuids(pg, STATEMENT_service_load, a, ids, n, fn, ctx);
+    rows_exec_ids(pg, STATEMENT_service_load, a, ids, n, fn, ctx);
 }
 
 void
 services_now(pg_t *pg, arena_t *a, const uuid_t *ids, int n, pg_result_fn fn,
              void *ctx)
 {
-    exec_uuids(pg, STATEMENT_service_now, a, ids, n, fn, ctx);
+    rows_exec_ids(pg, STATEMENT_service_now, a, ids, n, fn, ctx);
 }
 
 static service_state_t

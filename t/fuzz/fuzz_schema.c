@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const object_schema_t *
 choose(uint8_t n, bool *ret_create)
 {
-    const object_schema_t *schemas[32];
+    const object_schema_t *schemas[32] = {NULL};
     size_t count = 0;
 
     for (const resource_t *r = tmf_resources; r->name; r++) {

@@ -439,6 +439,7 @@ arrays_with_nulls_there_and_back(void **state)
 {
     static const char text[] = "0123456789012345678901234567890123456789"
                                "01234567890123456789";
+    static const uuid_t nil;
     static const pg_array_type_t types[] = {PG_ARRAY_TEXT, PG_ARRAY_UUID,
                                             PG_ARRAY_INT,  PG_ARRAY_LONG,
                                             PG_ARRAY_BOOL, PG_ARRAY_TIME};
@@ -457,7 +458,7 @@ arrays_with_nulls_there_and_back(void **state)
             bool null = i % 3 == 0;
 
             pg_array_text(&v[0], null ? STR_NONE : (str_t){text, i % 7 * 10});
-            pg_array_uuid_or_null(&v[1], null ? (uuid_t){{0}} : id_of(i));
+            pg_array_uuid_or_null(&v[1], null ? nil : id_of(i));
             if (null) {
                 pg_array_null(&v[2]);
                 pg_array_null(&v[3]);

@@ -1,4 +1,4 @@
-# Turnup::Faults: 500 orders running, more being posted, and in the middle of
+# Turnup::Faults: hundreds of orders running, more being posted, and in the midst of
 # it somebody dies. What is looked at afterwards: Turnup::Audit.
 #
 #   my $f = Turnup::Faults->start;
@@ -25,7 +25,7 @@ use constant {
 
 sub start {
     my ($class) = @_;
-    my $turnup = Turnup->start(allow => qr/exited on signal 9/);
+    my $turnup = Turnup->start;
     my @rules  = (
         { target => 'vendor', action => { async => { delayMs => VENDOR_MS } } },
         map { { method => 'PUT', target => $_,
@@ -35,6 +35,7 @@ sub start {
         my $reply = $turnup->sim('POST', '/_rules', $rule);
         $reply->{status} == 201 or die "rule: $reply->{content}\n";
     }
+    keep_events($turnup);
     return bless { turnup => $turnup, answers => [] }, $class;
 }
 

@@ -57,6 +57,9 @@ sub start {
 # How many have been answered 201, or something that is for good.
 sub accepted {
     my ($self) = @_;
+    for my $pid (@{ $self->{clients} }) {
+        die "traffic: a client died\n" if reaped($pid) && $?;
+    }
     return scalar $self->answers;
 }
 
@@ -133,16 +136,17 @@ sub again {
 
 sub order {
     my ($name, $n) = @_;
+    my $kind  = $n % 6;
     my @items = (
-        $n % 6 != 0 ? internet($n) : (),
-        $n % 6 =~ /[045]/ ? line()  : (),
+        $kind != 0 ? internet($n) : (),
+        $kind =~ /[045]/ ? line() : (),
     );
     $items[1]{serviceOrderItemRelationship} = [
         {
             relationshipType => 'dependency',
             orderItem        => { itemId => 'internet' }
         }
-    ] if $n % 6 == 5;
+    ] if $kind == 5;
     return { externalId => $name, serviceOrderItem => \@items };
 }
 
