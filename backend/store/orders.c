@@ -66,12 +66,22 @@ const char sql_order_delete[] =
     " DELETE FROM service_order o USING gone WHERE o.id = gone.id"
     " RETURNING o.id";
 
-/* In the order of ids, so that two workers never wait for each other. What
- * comes behind it in the segment sees what the other has committed. */
+/*
+ * Advisory locks, in one order for all, so that two workers never wait for
+ * each other. Not row locks: those would give the transaction its xid before
+ * it has waited, and the outbox is read in the order of xids (an order's
+ * events must come as its states came). What comes behind it in the segment
+ * sees what the other has committed.
+ */
 const char sql_order_lock[] =
+    "SELECT count(pg_advisory_xact_lock(k)) FROM (SELECT DISTINCT"
+    " hashtextextended(id::text, 0) AS k FROM unnest($1::uuid[]) AS x(id)"
+    " ORDER BY 1) AS locks";
+
+const char sql_order_locked[] =
     "SELECT id, state, start_at, order_date, external_id FROM"
     " service_order_state s JOIN service_order o USING (id)"
-    " WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE OF s";
+    " WHERE id = ANY($1::uuid[])";
 
 const char sql_order_state_update[] =
     "UPDATE service_order_state s SET version = s.version + 1,"
@@ -185,7 +195,8 @@ orders_lock(pg_t *pg, arena_t *a, const uuid_t *ids, int n,
 
     pg_params(&p, a);
     params_uuids(&p, a, ids, n);
-    pg_exec(pg, STATEMENT_order_lock, &p, on_orders, ctx);
+    pg_exec(pg, STATEMENT_order_lock, &p, NULL, NULL);
+    pg_exec(pg, STATEMENT_order_locked, &p, on_orders, ctx);
     pg_ask(pg, STATEMENT_order_items_load, &p, on_items, ctx);
 }
 

@@ -49,7 +49,7 @@ void order_delete(pg_t *pg, arena_t *a, uuid_t id, uuid_t event,
                   str_t correlation, pg_result_fn fn, void *ctx);
 
 /*
- * Locks orders in the order of their ids, until the segment's end, which the
+ * Locks orders against other callers, until the segment's end, which the
  * caller still has to give. on_orders: id, state, start, order date, external
  * id; on_items: as orders_load(), and the action in column 7; it gets NULL
  * where the locking failed (pg_ask()).

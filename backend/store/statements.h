@@ -17,6 +17,7 @@
     S(order_by_key)          \
     S(order_delete)          \
     S(order_lock)            \
+    S(order_locked)          \
     S(order_state_update)    \
     S(activation_insert)     \
     S(activation_load)       \

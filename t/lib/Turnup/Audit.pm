@@ -368,7 +368,7 @@ sub audit_told {
     }
     is("@wrong", '', 'of nothing it did not ask for');
     my @differ =
-        grep { join(' ', @{ $log{$_} // [] }) ne join(' ', @{ $told{$_} // [] }) }
+        grep { shown($log{$_}) ne shown($told{$_}) }
         sort keys %{ { %log, %told } };
     is(scalar @differ, 0, 'of each order all, in order, nothing invented')
         or diag(map { "$_: " . shown($told{$_}) . ', not ' . shown($log{$_})

@@ -1,5 +1,5 @@
-# Turnup::Faults: hundreds of orders running, more being posted, and in the midst of
-# it somebody dies. What is looked at afterwards: Turnup::Audit.
+# Turnup::Faults: hundreds of orders running, more being posted, and in the
+# middle of it somebody dies. What is looked at afterwards: Turnup::Audit.
 #
 #   my $f = Turnup::Faults->start;
 #   $f->round('intake', sub { $f->turnup->kill9('intake') });
@@ -27,7 +27,10 @@ sub start {
     my ($class) = @_;
     my $turnup = Turnup->start;
     my @rules  = (
-        { target => 'vendor', action => { async => { delayMs => VENDOR_MS } } },
+        {
+            target => 'vendor',
+            action => { async => { delayMs => VENDOR_MS } }
+        },
         map { { method => 'PUT', target => $_,
                 action => { delayMs => STEP_MS } } } qw(bng sbc telephony)
     );

@@ -176,8 +176,9 @@ sub item {
         action  => 'add',
         service => {
             name                  => $id,
-            serviceSpecification  => { id => $specification, version => '1.0' },
             serviceCharacteristic => \@characteristics,
+            serviceSpecification  =>
+                { id => $specification, version => '1.0' },
         }
     };
 }
