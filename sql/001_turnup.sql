@@ -96,7 +96,7 @@ CREATE TABLE activation (
     service_id       uuid NOT NULL,
     configuration_id uuid NOT NULL, -- the one it writes
     family           text NOT NULL,
-    definition_id    integer NOT NULL,
+    definition_id    integer NOT NULL CHECK (definition_id > 0),
     action           text NOT NULL,
     seq              integer NOT NULL DEFAULT 0, -- guards every transition
     item_state       text NOT NULL DEFAULT 'acknowledged',
