@@ -341,13 +341,18 @@ sub alarms {
     } @lines;
 }
 
-# What sanitizers have written down. nginx itself leaves its table of
-# connections behind when a worker ends: a leak counts only where our own code
-# is on the way to it.
+# What sanitizers have written down; beside ASan, UBSan takes no log_path and
+# writes to standard error. nginx itself leaves its table of connections behind
+# when a worker ends: a leak counts only where our own code is on the way to it.
 sub reports {
     my ($self) = @_;
     my $log = "$self->{home}/log";
     my @found;
+    for my $path (glob "$log/*.log") {
+        my @lines = grep { /: runtime error: / } split /^/,
+            read_file($path) // '';
+        push @found, "$path\n", @lines if @lines;
+    }
     for my $path (glob("$log/asan.*"), glob("$log/ubsan.*")) {
         my $text = read_file($path) // next;
         $text = join "\n\n", grep {
