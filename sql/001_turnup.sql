@@ -6,6 +6,21 @@
 -- changes at a step, so that steps are HOT updates. Client documents are json
 -- text: never read by a statement of the hot path, and half as dear as jsonb.
 
+-- Domains, not CHECKs on the columns: a column's CHECK is parsed anew for each
+-- statement that writes the table, a domain's is kept.
+CREATE DOMAIN order_state AS text CHECK (VALUE IN
+    ('acknowledged', 'rejected', 'pending', 'pendingExternal', 'held',
+     'inProgress', 'cancelled', 'completed', 'failed', 'partial',
+     'assessingCancellation', 'pendingCancellation'));
+CREATE DOMAIN item_action AS text CHECK (VALUE IN
+    ('add', 'modify', 'delete', 'noChange'));
+CREATE DOMAIN service_state AS text CHECK (VALUE IN
+    ('feasibilityChecked', 'designed', 'reserved', 'inactive', 'active',
+     'suspended', 'terminated'));
+CREATE DOMAIN timeline AS text CHECK (VALUE IN
+    ('CURRENT', 'PENDING', 'HISTORY'));
+CREATE DOMAIN definition_number AS integer CHECK (VALUE > 0);
+
 CREATE TABLE installation (
     one        boolean PRIMARY KEY DEFAULT true CHECK (one),
     secret     bytea NOT NULL CHECK (octet_length(secret) >= 32), -- of callback tokens
@@ -59,10 +74,7 @@ CREATE INDEX service_order_external_id ON service_order (external_id)
 CREATE TABLE service_order_state (
     id            uuid PRIMARY KEY REFERENCES service_order ON DELETE CASCADE,
     version       integer NOT NULL DEFAULT 1,
-    state         text NOT NULL CHECK (state IN
-        ('acknowledged', 'rejected', 'pending', 'pendingExternal', 'held',
-         'inProgress', 'cancelled', 'completed', 'failed', 'partial',
-         'assessingCancellation', 'pendingCancellation')),
+    state         order_state NOT NULL,
     item_count    integer NOT NULL,
     start_at      timestamptz,
     completion_at timestamptz,
@@ -74,15 +86,14 @@ CREATE TABLE service_order_item (
     item_id         text NOT NULL,
     position        integer NOT NULL, -- depth first
     parent_item     text,
-    action          text NOT NULL CHECK (action IN
-        ('add', 'modify', 'delete', 'noChange')),
+    action          item_action NOT NULL,
     service_id      uuid,
     spec_id         text,
     spec_version    text,
     depends         text[], -- item ids to be completed before
     characteristics json,   -- name → value, as they are to be
     activation_id   uuid,
-    state           text NOT NULL, -- where there is no activation
+    state           order_state NOT NULL, -- where there is no activation
     error           json,
     PRIMARY KEY (order_id, item_id)
 );
@@ -96,10 +107,10 @@ CREATE TABLE activation (
     service_id       uuid NOT NULL,
     configuration_id uuid NOT NULL, -- the one it writes
     family           text NOT NULL,
-    definition_id    integer NOT NULL CHECK (definition_id > 0),
-    action           text NOT NULL,
+    definition_id    definition_number NOT NULL,
+    action           item_action NOT NULL,
     seq              integer NOT NULL DEFAULT 0, -- guards every transition
-    item_state       text NOT NULL DEFAULT 'acknowledged',
+    item_state       order_state NOT NULL DEFAULT 'acknowledged',
     run              json, -- place in the machine; null: not begun
     variables        json,
     pending          json, -- pendingExternal
@@ -147,7 +158,7 @@ CREATE TABLE entity_instance (
 CREATE TABLE entity_instance_configuration (
     id               uuid PRIMARY KEY,
     instance_id      uuid NOT NULL REFERENCES entity_instance ON DELETE CASCADE,
-    timeline         text NOT NULL CHECK (timeline IN ('CURRENT', 'PENDING', 'HISTORY')),
+    timeline         timeline NOT NULL,
     valid_from       timestamptz NOT NULL DEFAULT now(),
     valid_to         timestamptz,
     name             text,
@@ -155,9 +166,7 @@ CREATE TABLE entity_instance_configuration (
     service_type     text,
     spec_id          text NOT NULL,
     spec_version     text NOT NULL,
-    state            text NOT NULL CHECK (state IN
-        ('feasibilityChecked', 'designed', 'reserved', 'inactive', 'active',
-         'suspended', 'terminated')),
+    state            service_state NOT NULL,
     operating_status text,
     characteristics  json NOT NULL,
     resources        json, -- supportingResource[]

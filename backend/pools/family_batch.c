@@ -92,6 +92,27 @@ decide(batch_t *b, member_t *m)
 
 /* The segment -------------------------------------------------------------- */
 
+/* The columns that go to the journal. */
+static void
+write_journal(rows_t *r, batch_t *b, const member_t *m)
+{
+    const run_t *next = &m->d.next;
+    const work_t *w = m->work;
+    str_t detail = m->input->message ? str_of(m->input->message) : STR_NONE;
+
+    if (detail.len > DETAIL_MAX) {
+        detail.len = utf8_valid((str_t){detail.data, DETAIL_MAX});
+    }
+    rows_text(r, str_of(event_names[m->input->event.kind]));
+    rows_text(r,
+              arena_printf(b->arena, "%s:%.*s", run_phase_name(next->phase),
+                           STR_FMT(next->state >= 0
+                                       ? w->machine->states[next->state].name
+                                       : STR(""))));
+    rows_int(r, next->attempt);
+    rows_some(r, detail);
+}
+
 static void
 write_transition(batch_t *b, member_t *m)
 {
@@ -113,30 +134,8 @@ write_transition(batch_t *b, member_t *m)
     rows_some(r, report_wanted(m) || next->undo_failed ? w->error : STR_NONE);
     rows_some(r, live ? str_of(b->pool->worker.slot) : STR_NONE);
     rows_time(r, next->phase == RUN_WAITING ? next->deadline_us : PG_NO_TIME);
+    write_journal(r, b, m);
     buf_free(&run);
-}
-
-static void
-write_journal(batch_t *b, member_t *m)
-{
-    const run_t *next = &m->d.next;
-    work_t *w = m->work;
-    str_t detail = m->input->message ? str_of(m->input->message) : STR_NONE;
-    rows_t *r = &b->journal;
-
-    if (detail.len > DETAIL_MAX) {
-        detail.len = utf8_valid((str_t){detail.data, DETAIL_MAX});
-    }
-    rows_uuid(r, w->id);
-    rows_int(r, next->seq);
-    rows_text(r, str_of(event_names[m->input->event.kind]));
-    rows_text(r,
-              arena_printf(b->arena, "%s:%.*s", run_phase_name(next->phase),
-                           STR_FMT(next->state >= 0
-                                       ? w->machine->states[next->state].name
-                                       : STR(""))));
-    rows_int(r, next->attempt);
-    rows_some(r, detail);
 }
 
 /* The next command is SQL: it goes with this segment. */
@@ -195,7 +194,6 @@ write_member(batch_t *b, member_t *m)
         }
         write_inventory(b, m);
         write_transition(b, m);
-        write_journal(b, m);
     }
     if (m->moves ? m->d.perform && !m->d.delay_ms : w->store_command) {
         write_store_command(b, m, at);
@@ -241,7 +239,6 @@ static void
 batch_rows_init(batch_t *b)
 {
     transition_rows_init(&b->transitions, b->arena);
-    journal_rows_init(&b->journal, b->arena);
     order_states_init(&b->states, b->arena);
     rows_init(&b->signals, b->arena, "l");
     allocation_rows_init(&b->allocations, b->arena);
@@ -306,7 +303,6 @@ batch_write(batch_t *b)
     inventory_apply(&b->inventory, pg, a);
     order_states_update(&b->states, pg, a);
     outbox_insert(&b->outbox, pg, a);
-    journal_insert(&b->journal, pg, a);
     if (b->signals.count) {
         signals_delete(pg, a, &b->signals);
     }

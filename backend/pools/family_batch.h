@@ -36,7 +36,7 @@ typedef struct {
     member_t *members;
     int count;
     int64_t now_us;
-    rows_t transitions, journal, states, signals, allocations, releases;
+    rows_t transitions, states, signals, allocations, releases;
     inventory_rows_t inventory;
     outbox_t outbox;
     family_orders_t orders; /* those of several items */

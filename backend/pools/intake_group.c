@@ -11,7 +11,7 @@
 #define BODY_MAX JSON_MAX_BYTES
 /* A read of so many shows that more are waiting: then two batches are under
  * way, else one, and what comes while it commits is gathered. */
-#define BUSY_MIN 64
+#define BUSY_MIN 16
 
 int64_t
 now_us(void)

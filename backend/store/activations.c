@@ -48,26 +48,27 @@ const char sql_activation_load[] =
     "  ON w.id = CASE WHEN a.run IS NOT NULL THEN a.configuration_id END"
     " WHERE a.id = ANY($1::uuid[])";
 
+/* The journal goes with the transition, in one statement: an executor less to
+ * be started for each batch. */
 const char sql_activation_update[] =
-    "WITH moved AS (UPDATE activation a SET seq = a.seq + 1,"
+    "WITH u AS (SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[],"
+    "  $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],"
+    "  $9::timestamptz[], $10::text[], $11::text[], $12::int[], $13::text[])"
+    "  AS u(id, expected, run, variables, item_state, pending, error, owner,"
+    "  due, event, state, attempt, detail)),"
+    " moved AS (UPDATE activation a SET seq = a.seq + 1,"
     "  run = u.run::json,"
     "  variables = coalesce(u.variables::json, a.variables),"
     "  item_state = u.item_state, pending = u.pending::json,"
     "  error = coalesce(u.error::json, a.error), owner = u.owner,"
     "  due_at = CASE WHEN u.due IS NOT NULL AND a.signals > 0"
     "   THEN least(u.due, now()) ELSE u.due END"
-    "  FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[],"
-    "  $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[])"
-    "  AS u(id, expected, run, variables, item_state, pending, error, owner,"
-    "  due)"
-    "  WHERE a.id = u.id AND a.seq = u.expected RETURNING 1)"
+    "  FROM u WHERE a.id = u.id AND a.seq = u.expected RETURNING 1),"
+    " told AS (INSERT INTO activation_journal (activation_id, seq, event,"
+    "  state, attempt, detail)"
+    "  SELECT id, expected + 1, event, state, attempt, detail FROM u)"
     " SELECT 1 / CASE WHEN count(*) = cardinality($1) THEN 1 ELSE 0 END"
     " FROM moved";
-
-const char sql_journal_insert[] =
-    "INSERT INTO activation_journal (activation_id, seq, event, state,"
-    " attempt, detail) SELECT * FROM unnest($1::uuid[], $2::int[],"
-    " $3::text[], $4::text[], $5::int[], $6::text[])";
 
 const char sql_signal_insert[] =
     "WITH hit AS (UPDATE activation a SET signals = a.signals + 1,"
@@ -203,25 +204,14 @@ transition_rows_init(rows_t *r, arena_t *a)
 {
     rows_init(r, a,
               "uittt"
-              "tttz");
+              "tttz"
+              "ttit");
 }
 
 void
 transitions_apply(const rows_t *r, pg_t *pg, arena_t *a)
 {
     rows_exec(r, pg, STATEMENT_activation_update, a, NULL, NULL);
-}
-
-void
-journal_rows_init(rows_t *r, arena_t *a)
-{
-    rows_init(r, a, "uittit");
-}
-
-void
-journal_insert(const rows_t *r, pg_t *pg, arena_t *a)
-{
-    rows_exec(r, pg, STATEMENT_journal_insert, a, NULL, NULL);
 }
 
 void

@@ -51,16 +51,13 @@ void signals_load(pg_t *pg, arena_t *a, const uuid_t *ids, int n,
  * Transitions, guarded: unless every row's activation still has its expected
  * seq, the statement fails with 22012 and with it the segment. rows:
  *   id, expected seq, run, variables (null: keep), item state, pending
- *   (null: none), error (null: keep), owner (null: nobody), due (null: not)
+ *   (null: none), error (null: keep), owner (null: nobody), due (null: not);
+ *   for the journal: event, state after it, attempt, detail
  * A row that is let go while signals came meanwhile is due at once.
  */
 #define ACTIVATION_STALE "22012"
 void transition_rows_init(rows_t *r, arena_t *a);
 void transitions_apply(const rows_t *r, pg_t *pg, arena_t *a);
-
-/* rows: activation, seq, event, state, attempt, detail */
-void journal_rows_init(rows_t *r, arena_t *a);
-void journal_insert(const rows_t *r, pg_t *pg, arena_t *a);
 
 /* rows: activation, visit, body; also counts them on the activation and makes
  * it due soon. Gives id and family of those that exist. */

@@ -27,7 +27,6 @@
     S(activation_lost)       \
     S(activation_rebuild)    \
     S(activation_wake)       \
-    S(journal_insert)        \
     S(signal_insert)         \
     S(signal_load)           \
     S(signal_delete)         \
