@@ -79,9 +79,8 @@ struct intake {
     size_t secret_len;
     bool ready; /* definitions numbered, catalog and secret read */
     bool preparing;
-    int batches;   /* alive */
-    int taken;     /* reads allowed, and batches that hold one */
-    int last_read; /* entries of the last read */
+    int batches; /* alive */
+    int taken;   /* reads allowed, and batches that hold one */
     list_t parked;
     int64_t away_since; /* first time PostgreSQL was not there, or 0 */
     struct event *tick;

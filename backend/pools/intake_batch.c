@@ -247,7 +247,5 @@ intake_on_batch(void *ctx, const stream_entry_t *entries, int n)
     }
     *in->requests += (uint64_t) b->count;
     in->batches++;
-    in->last_read = n;
     start_batch(b);
-    intake_read_on(in);
 }

@@ -9,9 +9,6 @@
 #include "proto/keys.h"
 
 #define BODY_MAX JSON_MAX_BYTES
-/* A read of so many shows that more are waiting: then two batches are under
- * way, else one, and what comes while it commits is gathered. */
-#define BUSY_MIN 16
 
 int64_t
 now_us(void)
@@ -197,9 +194,8 @@ intake_maybe_exit(intake_t *in)
 void
 intake_read_on(intake_t *in)
 {
-    int most = in->last_read >= BUSY_MIN ? WORKER_CONNECTIONS : 1;
-
-    if (in->taken < most && in->ready && !in->worker.stopping) {
+    while (in->taken < WORKER_CONNECTIONS && in->ready &&
+           !in->worker.stopping) {
         in->taken++;
         stream_credit(in->stream, 1);
     }
