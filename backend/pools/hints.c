@@ -3,18 +3,9 @@
  */
 #include "backend/pools/hints.h"
 
-#include <stdio.h>
-
 #include "proto/keys.h"
 
-#define EVENTS_HINTS_MAX 64
-
 #define HINTS_AN_ENTRY 32 /* so that several workers share a burst */
-
-typedef struct {
-    redis_t *redis;
-    char *key;
-} events_hint_t;
 
 void
 hints_init(hints_t *h, arena_t *a)
@@ -96,30 +87,17 @@ hints_send(const hints_t *h, redis_t *r, const settings_t *s)
     }
 }
 
-/* The notifier takes one and looks; more than a few lie there only when it is
- * away, and one is enough then. */
-static void
-on_pushed(void *ctx, const redisReply *reply)
-{
-    const events_hint_t *h = ctx;
-
-    if (reply && reply->type == REDIS_REPLY_INTEGER &&
-        reply->integer > EVENTS_HINTS_MAX) {
-        redis_call(h->redis, NULL, NULL, "LTRIM", h->key, "0", "0", NULL);
-    }
-}
-
 void
 hint_events(redis_t *r, const settings_t *s)
 {
-    static events_hint_t hint; /* one Redis, one prefix a process */
+    char key[256];
+    size_t n = strlen(s->prefix);
 
-    if (!hint.key) {
-        size_t n = strlen(s->prefix) + sizeof(KEY_EVENTS);
-
-        hint.key = xcalloc(1, n);
-        (void) snprintf(hint.key, n, "%s" KEY_EVENTS, s->prefix);
+    if (n + sizeof(KEY_EVENTS) > sizeof(key)) {
+        return; /* the notifier looks each second by itself */
     }
-    hint.redis = r;
-    redis_call(r, on_pushed, &hint, "LPUSH", hint.key, "1", NULL);
+    memcpy(key, s->prefix, n);
+    memcpy(key + n, KEY_EVENTS, sizeof(KEY_EVENTS));
+    redis_call(r, NULL, NULL, "LPUSH", key, "1", NULL);
+    redis_call(r, NULL, NULL, "LTRIM", key, "0", "0", NULL);
 }
