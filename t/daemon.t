@@ -147,5 +147,18 @@ subtest 'a clean stop drains' => sub {
     is(counts_of($t, $path), 'PUT=1/1', 'and nothing was called twice');
 };
 
+# However it came about: a row that says "mine" to a worker which does not have
+# it in memory must not wait for ever.
+subtest 'what a worker owns and forgot' => sub {
+    my $reply = post_order($t, [voip('1')],
+        requestedStartDate => '2099-01-01T00:00:00.000Z');
+    my $id = $reply->{json}{id};
+    is($reply->{json}{state}, 'acknowledged', 'an order for later');
+    $t->sql("update activation set due_at = null, owner ="
+            . " (select slot from worker where slot like 'family:voip:%')"
+            . " where order_id = '$id'");
+    ends($t, $id, 'completed', 'is taken up');
+};
+
 $t->stop;
 done_testing;

@@ -17,6 +17,7 @@
 #define CLAIM_IDLE_MS  10000
 #define TICK_MS        1000
 #define DRAIN_SECONDS  8
+#define MINE_EVERY     10  /* ticks: is there something we own and forgot? */
 #define LOAD_MAX       256 /* activations of one load */
 #define CALLS_MAX      1024
 #define CALLS_HOST_MAX 256
@@ -197,7 +198,8 @@ on_signals(void *ctx, const PGresult *res)
     }
 }
 
-/* Those that wait for a vendor and for whom nothing has come are let go. */
+/* Those that wait for a vendor and for whom nothing has come are let go, and
+ * those that have ended (a hint that came late). */
 static void
 drop_idle(pool_t *p, const load_t *l)
 {
@@ -205,7 +207,7 @@ drop_idle(pool_t *p, const load_t *l)
         work_t *w = map_get(p->live, l->ids[i]);
 
         if (w && !w->in_batch && list_empty(&w->inputs) &&
-            w->run.phase == RUN_WAITING) {
+            (w->run.phase == RUN_WAITING || run_phase_final(w->run.phase))) {
             work_free(p, w);
         }
     }
@@ -218,9 +220,12 @@ on_loaded(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     load_t *l = ctx;
     pool_t *p = l->pool;
 
-    if (outcome != PG_OK) {
-        /* the keeper hints again; an entry not acknowledged comes again */
-        log_event(LOG_WARN, "activations not loaded", "sqlstate", sqlstate,
+    if (outcome == PG_UNKNOWN || outcome == PG_RETRY) {
+        list_append(&p->late, &l->node); /* once more, when it is there */
+        return;
+    }
+    if (outcome != PG_OK) { /* looked at again by MINE_EVERY or the keeper */
+        log_event(LOG_ERROR, "activations not loaded", "sqlstate", sqlstate,
                   "why", message, NULL);
     }
     drop_idle(p, l);
@@ -240,12 +245,9 @@ load_send(load_t *l)
     pool_t *p = l->pool;
     pg_t *pg = worker_pg(&p->worker);
 
-    if (!pg && worker_pg_up(&p->worker)) {
-        list_append(&p->late, &l->node); /* batches have them all */
+    if (!pg) { /* down, or batches have them all */
+        list_append(&p->late, &l->node);
         return;
-    }
-    if (!pg) {
-        pg = p->worker.pg[0]; /* ends with PG_UNKNOWN */
     }
     activations_load(pg, l->arena, l->ids, l->count, on_activations, l);
     signals_load(pg, l->arena, l->ids, l->count, on_signals, l);
@@ -390,26 +392,35 @@ on_changes(void *ctx, const PGresult *res)
     }
 }
 
-/* What this slot had in memory when it died. */
+/* What this slot owns and has not in memory: what it had when it died, or has
+ * had to drop. */
 static void
 on_mine(void *ctx, const PGresult *res)
 {
     pool_t *p = ctx;
-    int n = PQntuples(res);
+    uuid_t ids[LOAD_MAX];
+    int count = 0, all = 0;
 
-    for (int from = 0; from < n; from += LOAD_MAX) {
-        uuid_t ids[LOAD_MAX];
-        int count = 0;
+    for (int i = 0; i < PQntuples(res); i++) {
+        uuid_t id = pg_uuid(res, i, 0);
 
-        for (; count < LOAD_MAX && from + count < n; count++) {
-            ids[count] = pg_uuid(res, from + count, 0);
+        if (map_get(p->live, id)) {
+            continue;
         }
+        ids[count++] = id;
+        all++;
+        if (count == LOAD_MAX) {
+            pool_load(p, ids, count, NULL);
+            count = 0;
+        }
+    }
+    if (count) {
         pool_load(p, ids, count, NULL);
     }
-    if (n) {
+    if (all) {
         char text[16];
 
-        snprintf(text, sizeof(text), "%d", n);
+        snprintf(text, sizeof(text), "%d", all);
         log_event(LOG_INFO, "activations taken up again", "count", text, NULL);
     }
 }
@@ -454,6 +465,8 @@ prepare(pool_t *p)
     specifications_changes(pg, a, catalog_change(p->catalog), on_changes, p);
     if (!p->ready_for_work) {
         secret_load(pg, a, on_secret, p);
+    }
+    if (p->turns++ % MINE_EVERY == 0) {
         activations_mine(pg, a, str_of(p->worker.slot), on_mine, p);
     }
     worker_seen(pg, a, str_of(p->worker.slot));
@@ -469,6 +482,7 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
     (void) fd;
     (void) what;
     prepare(p);
+    send_late(p);
     if (p->ready_for_work) {
         read_on(p);
         pool_kick(p);
@@ -493,6 +507,7 @@ on_pg(worker_t *w, int connection, bool up)
         prepare(p);
     }
     if (up) {
+        send_late(p);
         pool_kick(p);
     }
 }

@@ -118,6 +118,7 @@ struct pool {
     lane_t lanes[FAMILY_MAX_TARGETS];
     int lane_count;
     bool ready_for_work, preparing;
+    unsigned turns;          /* ticks that read the catalog */
     bool reading;            /* the stream has a credit */
     int64_t clock_offset_us; /* database's clock - ours */
     struct event *kick;      /* start batches at the end of this loop turn */
