@@ -173,6 +173,9 @@ order_to_tmf(buf_t *out, arena_t *a, const order_record_t *o,
     const json_t *doc = json_parse(a, o->doc, NULL);
     writer_t w = {out, o, v, 0};
 
+    if (doc && doc->type != JSON_OBJECT) {
+        doc = NULL; /* nobody stored that: what has no names has no members */
+    }
     buf_char(out, '{');
     put_own(&w);
     if (!json_get(doc, "@type") && member_shown(v, STR("@type"))) {
