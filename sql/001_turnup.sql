@@ -227,6 +227,7 @@ CREATE TABLE hub_subscription (
     version    text NOT NULL,
     callback   text NOT NULL,
     query      text,
+    event_types text[], -- of the query; null: all of the API
     base       text NOT NULL,
     profile    text NOT NULL,
     subject    text,

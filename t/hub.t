@@ -255,6 +255,19 @@ $_->forget for $all, $weak;
     is(scalar $weak->attempts, 0, 'who has unregistered is not');
 }
 
+# What nobody asked for is not even kept.
+{
+    is($t->delete(ORDERING . "/hub/$id")->{status}, 204, 'unregistered');
+    $all->forget;
+    $id = register(ORDERING, $all->url,
+        'eventType=ServiceOrderStateChangeEvent');
+    my $order = order('in part');
+    $t->wait_for(WAIT, sub { completed($all) == 1 }, 'its end is told');
+    is($t->sql('select string_agg(distinct type, \' \') from event'
+                . " where resource_id = '$order->{id}'"),
+        'ServiceOrderStateChangeEvent', 'the creation is not stored');
+}
+
 # Where clients are not trusted, nothing is sent to private addresses.
 {
     is($t->delete(ORDERING . "/hub/$id")->{status}, 204, 'unregistered');

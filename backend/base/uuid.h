@@ -28,10 +28,11 @@ bool uuid_eq(uuid_t a, uuid_t b);
 bool uuid_is_nil(uuid_t u);
 uint64_t uuid_hash(uuid_t u);
 
-/* Microseconds since the epoch (CLOCK_REALTIME); milliseconds of a clock
- * that never steps (CLOCK_MONOTONIC). */
+/* Microseconds since the epoch (CLOCK_REALTIME); milliseconds and
+ * microseconds of a clock that never steps (CLOCK_MONOTONIC). */
 int64_t clock_us(void);
 int64_t clock_mono_ms(void);
+int64_t clock_mono_us(void);
 /* Uniform in [0, 1), from getrandom; for jitter. */
 double random_unit(void);
 

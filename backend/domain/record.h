@@ -72,7 +72,9 @@ typedef struct {
     str_t api;
     str_t version; /* "v4" */
     str_t callback;
-    str_t query; /* as registered */
+    str_t query;        /* as registered */
+    const str_t *types; /* it asks for; 0: all of the API. Not read back. */
+    int type_count;
     str_t base;  /* "https://host": starts the hrefs it is sent */
     bool strict; /* state profile */
     uint64_t cursor_xid;

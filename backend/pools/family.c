@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backend/pools/begin.h"
 #include "backend/store/statements.h"
 #include "proto/keys.h"
 
@@ -300,37 +301,65 @@ pool_load(pool_t *p, const uuid_t *ids, int n, hint_t *hint)
     load_send(l);
 }
 
-static int
-entry_ids(const stream_entry_t *e, uuid_t *ids, int most)
+/* Begins what a hint carries whole. */
+static void
+begin(pool_t *p, str_t text, hint_t *h)
 {
-    int n = 0;
+    arena_t *scratch = arena_create();
+    activation_record_t r;
+    work_t *w = NULL;
 
-    for (int i = 0; i + 1 < e->field_count && n < most; i += 2) {
-        if (str_is(e->fields[i], "activation") &&
-            uuid_parse(e->fields[i + 1], &ids[n])) {
-            n++;
+    if (begin_read(scratch, text, &r) && !map_get(p->live, r.id) &&
+        !p->worker.stopping) {
+        w = work_create(p, &r);
+    }
+    if (w) {
+        h->waiting++;
+        w->hint = h;
+        (void) map_put(p->live, r.id, w);
+        work_event(p, w, EVENT_START);
+    }
+    arena_free(scratch);
+}
+
+static void
+take_entry(load_t *l, const stream_entry_t *e)
+{
+    hint_t *h = xcalloc(1, sizeof(*h));
+
+    snprintf(h->id, sizeof(h->id), "%.*s", STR_FMT(e->id));
+    h->waiting = 1;
+    for (int i = 0; i + 1 < e->field_count; i += 2) {
+        if (str_is(e->fields[i], "begin")) {
+            begin(l->pool, e->fields[i + 1], h);
+        } else if (str_is(e->fields[i], "activation") &&
+                   uuid_parse(e->fields[i + 1], &l->ids[l->count])) {
+            h->waiting++;
+            l->hints[l->count++] = h;
         }
     }
-    return n;
+    hint_release(l->pool, h); /* at once, when it names nothing */
 }
 
 static void
 on_hints(void *ctx, const stream_entry_t *entries, int n)
 {
     pool_t *p = ctx;
-    load_t *l = load_create(p, n * LOAD_MAX);
+    int most = 0;
+    load_t *l;
 
+    for (int i = 0; i < n; i++) {
+        most += entries[i].field_count / 2;
+    }
+    l = load_create(p, most);
     p->reading = false;
     for (int i = 0; i < n; i++) {
-        hint_t *h = xcalloc(1, sizeof(*h));
-        int count = entry_ids(&entries[i], l->ids + l->count, LOAD_MAX);
-
-        snprintf(h->id, sizeof(h->id), "%.*s", STR_FMT(entries[i].id));
-        h->waiting = count + 1;
-        for (int k = 0; k < count; k++) {
-            l->hints[l->count++] = h;
-        }
-        hint_release(p, h); /* at once, when it names nothing */
+        take_entry(l, &entries[i]);
+    }
+    if (l->count == 0) {
+        arena_free(l->arena);
+        read_on(p);
+        return;
     }
     p->loads++;
     load_send(l);
@@ -377,6 +406,16 @@ on_secret(void *ctx, const PGresult *res)
 
     p->secret_len = s.len < sizeof(p->secret) ? s.len : sizeof(p->secret);
     memcpy(p->secret, s.len ? s.data : "", p->secret_len);
+}
+
+static void
+on_seen(void *ctx, const PGresult *res)
+{
+    pool_t *p = ctx;
+
+    if (PQntuples(res)) {
+        p->clock_offset_us = pg_time(res, 0, 0) - clock_us();
+    }
 }
 
 static void
@@ -469,7 +508,7 @@ prepare(pool_t *p)
     if (p->turns++ % MINE_EVERY == 0) {
         activations_mine(pg, a, str_of(p->worker.slot), on_mine, p);
     }
-    worker_seen(pg, a, str_of(p->worker.slot));
+    worker_seen(pg, a, str_of(p->worker.slot), on_seen, p);
     pg_commit(pg, on_prepared, p);
     arena_free(a);
 }

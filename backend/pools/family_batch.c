@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #include "backend/store/orders.h"
-#include "backend/store/outbox.h"
 #include "backend/store/resources.h"
 #include "backend/tmf/order.h"
 
@@ -120,7 +119,7 @@ write_transition(batch_t *b, member_t *m)
     const run_t *next = &m->d.next;
     bool live = next->phase == RUN_FORWARD || next->phase == RUN_UNDOING;
     buf_t run;
-    rows_t *r = &b->transitions;
+    rows_t *r = &b->rows.moves;
 
     buf_init(&run, TEXT_MAX);
     run_print(w->machine, next, &run);
@@ -226,7 +225,8 @@ write_order(batch_t *b, member_t *m)
         return;
     }
     if (w->item_count == 1) {
-        family_order_single(&c, b->now_us, b->arena, &b->states, &b->outbox);
+        family_order_single(&c, b->now_us, b->arena, &b->rows.states,
+                            &b->rows.outbox);
         if (w->order_start_us == NO_TIME) {
             w->order_start_us = b->now_us;
         }
@@ -238,13 +238,11 @@ write_order(batch_t *b, member_t *m)
 static void
 batch_rows_init(batch_t *b)
 {
-    transition_rows_init(&b->transitions, b->arena);
-    order_states_init(&b->states, b->arena);
+    transition_rows_init(&b->rows, b->arena);
     rows_init(&b->signals, b->arena, "l");
     allocation_rows_init(&b->allocations, b->arena);
     release_rows_init(&b->releases, b->arena);
     inventory_rows_init(&b->inventory, b->arena);
-    outbox_init(&b->outbox, b->arena);
     hints_init(&b->hints, b->arena);
     family_orders_init(&b->orders, b->arena);
 }
@@ -286,8 +284,14 @@ on_woken(void *ctx, const PGresult *res)
     batch_t *b = ctx;
 
     for (int i = 0; i < PQntuples(res); i++) {
-        hints_add(&b->hints, pg_uuid(res, i, 0), pg_text(res, i, 1));
+        hints_add(&b->hints, pg_uuid(res, i, 0), pg_text(res, i, 1), STR_NONE);
     }
+}
+
+static void
+on_told(void *ctx, const PGresult *res)
+{
+    ((batch_t *) ctx)->told = pg_long(res, 0, 1) > 0;
 }
 
 static void batch_ended(void *ctx, pg_outcome_t outcome, const char *sqlstate,
@@ -299,10 +303,8 @@ batch_write(batch_t *b)
     pg_t *pg = b->pg;
     arena_t *a = b->arena;
 
-    transitions_apply(&b->transitions, pg, a);
+    transitions_apply(&b->rows, pg, a, on_told, b);
     inventory_apply(&b->inventory, pg, a);
-    order_states_update(&b->states, pg, a);
-    outbox_insert(&b->outbox, pg, a);
     if (b->signals.count) {
         signals_delete(pg, a, &b->signals);
     }
@@ -333,7 +335,8 @@ on_locked_items(void *ctx, const PGresult *res)
         return;
     }
     family_orders_items(&b->orders, res);
-    family_orders_derive(&b->orders, b->now_us, &b->states, &b->outbox);
+    family_orders_derive(&b->orders, b->now_us, &b->rows.states,
+                         &b->rows.outbox);
     batch_write(b);
 }
 
@@ -523,7 +526,7 @@ batch_ended(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     p->batches--;
     if (outcome == PG_OK) {
         hints_send(&b->hints, p->worker.redis, p->worker.settings);
-        if (b->outbox.rows.count) {
+        if (b->told) {
             hint_events(p->worker.redis, p->worker.settings);
         }
     }

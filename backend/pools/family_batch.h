@@ -8,6 +8,7 @@
 #include "backend/pools/family.h"
 #include "backend/pools/family_order.h"
 #include "backend/store/services.h"
+#include "backend/store/transitions.h"
 
 typedef struct {
     work_t *work;
@@ -36,9 +37,10 @@ typedef struct {
     member_t *members;
     int count;
     int64_t now_us;
-    rows_t transitions, states, signals, allocations, releases;
+    transition_rows_t rows;
+    rows_t signals, allocations, releases;
     inventory_rows_t inventory;
-    outbox_t outbox;
+    bool told;              /* somebody listens to its events */
     family_orders_t orders; /* those of several items */
     hints_t hints;
 } batch_t;

@@ -47,7 +47,7 @@ tell_service(batch_t *b, work_t *w, const char *type)
     uuid_print(w->service_id, id);
     buf_init(&data, TEXT_MAX);
     service_change_data(&data, &s);
-    outbox_add(&b->outbox, b->now_us, STR("inventory"), str_of(type),
+    outbox_add(&b->rows.outbox, b->now_us, STR("inventory"), str_of(type),
                str_of(id), buf_view(&data), w->traceparent);
     buf_free(&data);
     w->told_state = w->service_state;

@@ -64,14 +64,21 @@ find_item(const json_t *items, str_t id)
 
 /* The item's service object as it was sent, with the id it has. */
 static void
-set_service(work_t *w, str_t doc)
+set_service(work_t *w, const activation_record_t *r)
 {
     arena_t *scratch = arena_create();
-    const json_t *order = json_parse(scratch, doc, NULL);
-    const json_t *item =
-        find_item(json_get(order, "serviceOrderItem"), w->item_id);
-    const json_t *service = json_get(item, "service");
+    const json_t *service;
     buf_t b;
+
+    if (r->service.len) {
+        service = json_parse(scratch, r->service, NULL);
+    } else {
+        const json_t *order = json_parse(scratch, r->doc, NULL);
+
+        service = json_get(
+            find_item(json_get(order, "serviceOrderItem"), w->item_id),
+            "service");
+    }
 
     buf_init(&b, 2 * TEXT_MAX);
     buf_char(&b, '{');
@@ -301,7 +308,7 @@ work_create(pool_t *p, const activation_record_t *r)
         return NULL;
     }
     set_order(w, r);
-    set_service(w, r->doc);
+    set_service(w, r);
     set_configuration(w, r);
     set_current(w, r);
     set_spec(w, p);

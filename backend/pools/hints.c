@@ -5,7 +5,9 @@
 
 #include "proto/keys.h"
 
-#define HINTS_AN_ENTRY 32 /* so that several workers share a burst */
+#define HINTS_AN_ENTRY 32    /* so that several workers share a burst */
+#define BYTES_AN_ENTRY 65536 /* and no entry is large */
+#define HINTS_MAX      "4000"
 
 void
 hints_init(hints_t *h, arena_t *a)
@@ -15,59 +17,76 @@ hints_init(hints_t *h, arena_t *a)
 }
 
 void
-hints_add(hints_t *h, uuid_t activation, str_t family)
+hints_add(hints_t *h, uuid_t activation, str_t family, str_t begin)
 {
+    hint_about_t *about;
+
     if (h->count == h->cap) {
         int cap = h->cap ? 2 * h->cap : 64;
-        uuid_t *ids = arena_array(h->arena, uuid_t, (size_t) cap);
-        str_t *families = arena_array(h->arena, str_t, (size_t) cap);
 
+        about = arena_array(h->arena, hint_about_t, (size_t) cap);
         for (int i = 0; i < h->count; i++) {
-            ids[i] = h->ids[i];
-            families[i] = h->families[i];
+            about[i] = h->about[i];
         }
-        h->ids = ids;
-        h->families = families;
+        h->about = about;
         h->cap = cap;
     }
-    h->ids[h->count] = activation;
+    about = &h->about[h->count];
+    about->id = activation;
+    about->begin = begin;
     /* mostly the same family as before */
-    h->families[h->count] =
-        h->count && str_eq(h->families[h->count - 1], family)
-            ? h->families[h->count - 1]
-            : arena_str(h->arena, family);
+    about->family = h->count && str_eq(about[-1].family, family)
+                        ? about[-1].family
+                        : arena_str(h->arena, family);
     h->count++;
+}
+
+static int
+put_about(const hints_t *h, const hint_about_t *about, str_t *argv)
+{
+    char *text;
+
+    if (about->begin.len) {
+        argv[0] = STR("begin");
+        argv[1] = about->begin;
+        return 2;
+    }
+    text = arena_alloc(h->arena, UUID_TEXT + 1);
+    uuid_print(about->id, text);
+    argv[0] = STR("activation");
+    argv[1] = (str_t){text, UUID_TEXT};
+    return 2;
 }
 
 static void
 send_family(const hints_t *h, int first, redis_t *r, const settings_t *s)
 {
-    str_t argv[3 + 2 * HINTS_AN_ENTRY];
-    str_t family = h->families[first];
-    int argc = 0;
+    enum { HEAD = 6 };
+    str_t family = h->about[first].family;
+    str_t argv[HEAD + 2 * HINTS_AN_ENTRY] = {
+        STR("XADD"),
+        arena_printf(h->arena, "%s" KEY_FAMILY "%.*s", s->prefix,
+                     STR_FMT(family)),
+        STR("MAXLEN"),
+        STR("~"),
+        STR(HINTS_MAX),
+        STR("*")};
+    int argc = HEAD;
+    size_t bytes = 0;
 
     for (int i = first; i < h->count; i++) {
-        char *text;
-
-        if (!str_eq(h->families[i], family)) {
+        if (!str_eq(h->about[i].family, family)) {
             continue;
         }
-        if (argc == 0) {
-            argv[argc++] = STR("XADD");
-            argv[argc++] = arena_printf(h->arena, "%s" KEY_FAMILY "%.*s",
-                                        s->prefix, STR_FMT(family));
-            argv[argc++] = STR("*");
-        }
-        text = arena_alloc(h->arena, UUID_TEXT + 1);
-        uuid_print(h->ids[i], text);
-        argv[argc++] = STR("activation");
-        argv[argc++] = (str_t){text, UUID_TEXT};
-        if (argc == 3 + 2 * HINTS_AN_ENTRY) {
+        argc += put_about(h, &h->about[i], &argv[argc]);
+        bytes += argv[argc - 1].len;
+        if (argc == HEAD + 2 * HINTS_AN_ENTRY || bytes > BYTES_AN_ENTRY) {
             redis_command(r, NULL, NULL, 0, argv, argc);
-            argc = 0;
+            argc = HEAD;
+            bytes = 0;
         }
     }
-    if (argc) {
+    if (argc > HEAD) {
         redis_command(r, NULL, NULL, 0, argv, argc);
     }
 }
@@ -79,7 +98,7 @@ hints_send(const hints_t *h, redis_t *r, const settings_t *s)
         bool seen = false;
 
         for (int j = i - 1; j >= 0 && !seen; j--) {
-            seen = str_eq(h->families[j], h->families[i]);
+            seen = str_eq(h->about[j].family, h->about[i].family);
         }
         if (!seen) {
             send_family(h, i, r, s);

@@ -224,6 +224,7 @@ intake_open(const settings_t *s, int n)
     open_stream(in);
     in->tick = event_new(in->worker.base, -1, EV_PERSIST, on_tick, in);
     event_add(in->tick, &tick);
+    in->gather = evtimer_new(in->worker.base, intake_gathered, in);
     return in;
 }
 
@@ -231,6 +232,7 @@ static void
 intake_close(intake_t *in)
 {
     event_free(in->tick);
+    event_free(in->gather);
     stream_close(in->stream);
     pg_close(in->lists);
     worker_close(&in->worker);

@@ -24,6 +24,13 @@
 #define LIST_CAP       1000 /* items of one page at most */
 #define GROUP_TRIES    5    /* replays of one request */
 #define PARKED_MS      800  /* waits for PostgreSQL so long, then 503 */
+/*
+ * Where requests come several at a time, batches begin so far apart: a batch
+ * of two costs PostgreSQL, Redis and the kernel nearly what one of ten costs,
+ * and on a busy machine everybody waits for that. Who comes alone, one request
+ * after the other, never waits.
+ */
+#define GATHER_US 2000
 
 typedef struct intake intake_t;
 typedef struct batch batch_t;
@@ -79,8 +86,12 @@ struct intake {
     size_t secret_len;
     bool ready; /* definitions numbered, catalog and secret read */
     bool preparing;
-    int batches; /* alive */
-    int taken;   /* reads allowed, and batches that hold one */
+    int batches;      /* alive */
+    bool asked;       /* the stream may give a batch */
+    int held;         /* batches that hold a connection's place */
+    int64_t begun_us; /* the last batch, monotonic */
+    bool crowded;     /* it had several requests */
+    struct event *gather;
     list_t parked;
     int64_t away_since; /* first time PostgreSQL was not there, or 0 */
     struct event *tick;
@@ -91,6 +102,7 @@ struct intake {
 void intake_on_batch(void *ctx, const stream_entry_t *entries, int n);
 
 /* intake_group.c */
+void intake_gathered(evutil_socket_t fd, short what, void *ctx);
 /* Reads on, when no more batches are under way than should be. */
 void intake_read_on(intake_t *in);
 /* Those who wait for PostgreSQL: go on, or are told that it is away. */

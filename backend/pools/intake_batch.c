@@ -246,6 +246,11 @@ intake_on_batch(void *ctx, const stream_entry_t *entries, int n)
         }
     }
     *in->requests += (uint64_t) b->count;
+    in->asked = false;
+    in->held++;
+    in->begun_us = clock_mono_us();
+    in->crowded = b->count > 1;
     in->batches++;
     start_batch(b);
+    intake_read_on(in);
 }

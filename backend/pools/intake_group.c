@@ -192,13 +192,30 @@ intake_maybe_exit(intake_t *in)
 }
 
 void
+intake_gathered(evutil_socket_t fd, short what, void *ctx)
+{
+    (void) fd;
+    (void) what;
+    intake_read_on(ctx);
+}
+
+void
 intake_read_on(intake_t *in)
 {
-    while (in->taken < WORKER_CONNECTIONS && in->ready &&
-           !in->worker.stopping) {
-        in->taken++;
-        stream_credit(in->stream, 1);
+    int64_t wait = in->begun_us + GATHER_US - clock_mono_us();
+
+    if (in->asked || in->held >= WORKER_CONNECTIONS || !in->ready ||
+        in->worker.stopping) {
+        return;
     }
+    if (in->crowded && wait > 0) {
+        struct timeval tv = {0, (suseconds_t) wait};
+
+        (void) event_add(in->gather, &tv);
+        return;
+    }
+    in->asked = true;
+    stream_credit(in->stream, 1);
 }
 
 /* One group of it has ended: with the last one the batch does. */
@@ -208,7 +225,7 @@ batch_release(batch_t *b, bool held)
     intake_t *in = b->intake;
 
     if (held && --b->holding == 0) {
-        in->taken--;
+        in->held--;
         intake_read_on(in);
     }
     if (--b->groups == 0) {

@@ -99,6 +99,7 @@ hub_post(group_t *g)
     request_t *r = g->requests[0];
     gate_t *t = gate_create(g);
     subscription_record_t *s = &t->subscription;
+    event_filter_t *filter;
     tmf_error_t e;
 
     s->id = id_of(r->frame.id);
@@ -115,10 +116,14 @@ hub_post(group_t *g)
         group_end(g);
         return;
     }
-    if (!event_filter_parse(a, r->api, s->query, &e)) {
+    filter = event_filter_parse(a, r->api, s->query, &e);
+    if (!filter) {
         request_error(g, r, &e);
         group_end(g);
         return;
+    }
+    if (s->query.len) { /* without one also those a later release adds */
+        s->types = event_filter_types(filter, a, &s->type_count);
     }
     subscription_insert(g->pg, STATEMENT_subscription_insert, a, s,
                         r->frame.subject.len ? arena_z(a, r->frame.subject)
@@ -174,7 +179,7 @@ on_signalled(void *ctx, const PGresult *res)
 
     t->rows = PQntuples(res);
     if (t->rows) {
-        hints_add(&t->hints, t->activation, pg_text(res, 0, 1));
+        hints_add(&t->hints, t->activation, pg_text(res, 0, 1), STR_NONE);
     }
 }
 

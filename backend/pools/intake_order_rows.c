@@ -4,10 +4,13 @@
  */
 #include "backend/pools/intake_orders.h"
 
+#include "backend/pools/begin.h"
 #include "backend/tmf/order.h"
 
 /* If nobody takes a hint, the keeper looks after this time. */
 #define UNHINTED_US 10000000LL
+/* Bytes of an activation in its hint; a larger one is read. */
+#define BEGIN_MAX 8192
 
 static void
 event_id(uuid_t id, char text[UUID_TEXT + 1], str_t *ret)
@@ -140,6 +143,39 @@ depends_literal(arena_t *a, const order_t *o, int leaf)
     return arena_take(a, &b);
 }
 
+/* For the hint of an item that adds a small service; else "". r: with its ids
+ * and the order's date. */
+static str_t
+begin_text(group_t *g, const post_t *p, int i, activation_record_t *r)
+{
+    const order_item_t *item = &p->order.items[i];
+    const specification_t *s = p->plan[i].specification;
+    buf_t b;
+
+    if (item->action != ACTION_ADD) {
+        return STR_NONE;
+    }
+    r->order_id = p->id;
+    r->item_id = item->id;
+    r->service_id = p->service_ids[i];
+    r->service = item->service->raw;
+    r->characteristics = p->plan[i].characteristics;
+    r->spec_id = s ? specification_id(s) : item->spec_id;
+    r->spec_version = s ? specification_version(s) : item->spec_version;
+    r->external_id = p->order.external_id;
+    r->category = p->order.category;
+    r->priority = p->order.priority;
+    r->traceparent = p->request->frame.traceparent;
+    r->item_count = p->order.item_count;
+    buf_init(&b, BEGIN_MAX);
+    begin_print(r, &b);
+    if (buf_failed(&b)) {
+        buf_free(&b);
+        return STR_NONE;
+    }
+    return arena_take(group_arena(g), &b);
+}
+
 static void
 add_activation(group_t *g, writing_t *w, post_t *p, int i, uuid_t activation,
                bool waits, int64_t now)
@@ -149,20 +185,29 @@ add_activation(group_t *g, writing_t *w, post_t *p, int i, uuid_t activation,
     const plan_item_t *plan = &p->plan[i];
     const order_item_t *item = &p->order.items[i];
     bool later = p->order.requested_start_us > now;
+    uuid_t configuration = uuid_v7(now / 1000);
+    int definition = catalog_definition(in->catalog, plan->family);
+    rows_t *r = &w->orders.activations;
 
-    rows_uuid(&w->activations, activation);
-    rows_uuid(&w->activations, p->id);
-    rows_text(&w->activations, item->id);
-    rows_uuid(&w->activations, p->service_ids[i]);
-    rows_uuid(&w->activations, uuid_v7(now / 1000));
-    rows_text(&w->activations, plan->family->name);
-    rows_int(&w->activations, catalog_definition(in->catalog, plan->family));
-    rows_text(&w->activations, str_of(action_name(item->action)));
-    rows_time(&w->activations, waits   ? PG_NO_TIME
-                               : later ? p->order.requested_start_us
-                                       : now + UNHINTED_US);
+    rows_uuid(r, activation);
+    rows_uuid(r, p->id);
+    rows_text(r, item->id);
+    rows_uuid(r, p->service_ids[i]);
+    rows_uuid(r, configuration);
+    rows_text(r, plan->family->name);
+    rows_int(r, definition);
+    rows_text(r, str_of(action_name(item->action)));
+    rows_time(r, waits   ? PG_NO_TIME
+                 : later ? p->order.requested_start_us
+                         : now + UNHINTED_US);
     if (!waits && !later) {
-        hints_add(&t->hints, activation, plan->family->name);
+        activation_record_t about = {.id = activation,
+                                     .configuration_id = configuration,
+                                     .definition_id = definition,
+                                     .order_date_us = now};
+
+        hints_add(&t->hints, activation, plan->family->name,
+                  begin_text(g, p, i, &about));
     }
     if (item->action != ACTION_ADD) {
         rows_uuid(&w->changes, p->service_ids[i]);
@@ -225,7 +270,7 @@ add_events(group_t *g, writing_t *w, const post_t *p, int64_t now)
     buf_t data;
 
     event_id(p->id, text, &id);
-    outbox_add(&w->outbox, now, STR("ordering"),
+    outbox_add(&w->orders.outbox, now, STR("ordering"),
                STR("ServiceOrderCreateEvent"), id, STR_NONE, correlation);
     if (state == ORDER_ACKNOWLEDGED) {
         return;
@@ -244,7 +289,7 @@ add_events(group_t *g, writing_t *w, const post_t *p, int64_t now)
     c.error = p->accepted ? STR_NONE : order_error(a, p, now);
     buf_init(&data, JSON_MAX_BYTES);
     order_change_data(&data, &c);
-    outbox_add(&w->outbox, now, STR("ordering"),
+    outbox_add(&w->orders.outbox, now, STR("ordering"),
                STR("ServiceOrderStateChangeEvent"), id, arena_take(a, &data),
                correlation);
 }
@@ -270,7 +315,6 @@ order_rows_add(group_t *g, writing_t *w, post_t *p, int64_t now)
     rows_some(r, f->subject);
     rows_some(r, f->traceparent);
     rows_text(r, f->body);
-    rows_uuid(s, p->id);
     rows_text(s, str_of(order_state_name(initial_order_state(p))));
     rows_int(s, p->order.item_count);
     rows_some(s, p->accepted ? STR_NONE : order_error(a, p, now));

@@ -247,13 +247,20 @@ answer_existing(group_t *g, const post_t *p)
 }
 
 static void
+on_told(void *ctx, const PGresult *res)
+{
+    posting_t *t = ctx;
+
+    t->told = t->told || pg_long(res, 0, 0) > 0;
+}
+
+static void
 on_written(void *ctx, pg_outcome_t outcome, const char *sqlstate,
            const char *message)
 {
     group_t *g = ctx;
     posting_t *t = g->data;
     intake_t *in = g->batch->intake;
-    bool fresh = false;
 
     if (!group_committed(g, outcome, sqlstate, message)) {
         return;
@@ -265,12 +272,11 @@ on_written(void *ctx, pg_outcome_t outcome, const char *sqlstate,
             answer_existing(g, p);
             continue;
         }
-        fresh = true;
         request_answer(p->request, 201, p->headers, p->content);
         (*(p->accepted ? in->orders : in->refused))++;
     }
     hints_send(&t->hints, in->worker.redis, in->worker.settings);
-    if (fresh) {
+    if (t->told) {
         hint_events(in->worker.redis, in->worker.settings);
     }
     group_end(g);
@@ -324,24 +330,23 @@ write_orders(group_t *g)
     writing_t w;
 
     order_rows_init(&w.orders, a);
-    activation_rows_init(&w.activations, a);
     service_changes_init(&w.changes, a);
-    outbox_init(&w.outbox, a);
     hints_init(&t->hints, a);
     for (int i = 0; i < t->count; i++) {
         if (uuid_is_nil(t->posts[i].existing)) {
             order_rows_add(g, &w, &t->posts[i], now);
+            if (w.orders.items.count >= ROWS_A_STATEMENT) {
+                orders_insert(&w.orders, g->pg, a, on_told, t);
+                order_rows_init(&w.orders, a);
+            }
         } else {
             again[n++] = t->posts[i].existing;
         }
     }
-    orders_insert(&w.orders, g->pg, a);
-    activations_insert(&w.activations, g->pg, a);
+    orders_insert(&w.orders, g->pg, a, on_told, t);
     service_changes_insert(&w.changes, g->pg, a);
-    outbox_insert(&w.outbox, g->pg, a);
     if (n) {
-        orders_load(g->pg, a, again, n, loaded_on_orders, loaded_on_items,
-                    &t->loaded);
+        orders_load(g->pg, a, again, n, loaded_on_orders, &t->loaded);
     }
     pg_commit(g->pg, on_written, g);
     for (int i = 0; i < t->count; i++) {
@@ -444,6 +449,6 @@ orders_remove(group_t *g)
     d->left.arena = a;
     order_delete(g->pg, a, id, uuid_v7(now_us() / 1000), r->frame.traceparent,
                  on_deleted, d);
-    orders_load(g->pg, a, &id, 1, on_left, NULL, d);
+    orders_load(g->pg, a, &id, 1, on_left, d);
     pg_commit(g->pg, on_removed, d);
 }

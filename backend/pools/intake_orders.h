@@ -28,13 +28,13 @@ typedef struct {
     int count;
     loaded_t loaded;
     hints_t hints; /* to be sent after the commit */
+    bool told;     /* somebody listens to its events */
 } posting_t;
 
 /* Everything a segment writes. */
 typedef struct {
     order_rows_t orders;
-    rows_t activations, changes;
-    outbox_t outbox;
+    rows_t changes;
 } writing_t;
 
 /* intake_order_rows.c: all that an order is in the database, and the hints

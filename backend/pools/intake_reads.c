@@ -156,7 +156,7 @@ reads_start(group_t *g)
     }
     if (id_count[0]) {
         orders_load(g->pg, a, ids[0], id_count[0], loaded_on_orders,
-                    loaded_on_items, &t->loaded);
+                    &t->loaded);
     }
     if (id_count[1]) {
         services_load(g->pg, a, ids[1], id_count[1], loaded_on_services,
@@ -284,7 +284,7 @@ on_listed(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     }
     if (g->requests[0]->api == API_ORDERING) {
         orders_load(g->pg, a, t->ids, t->id_count, loaded_on_orders,
-                    loaded_on_items, &t->reading.loaded);
+                    &t->reading.loaded);
     } else {
         services_load(g->pg, a, t->ids, t->id_count, loaded_on_services,
                       &t->reading.loaded);

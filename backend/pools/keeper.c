@@ -48,7 +48,7 @@ on_rows(void *ctx, const PGresult *res)
     turn_t *t = ctx;
 
     for (int i = 0; i < PQntuples(res); i++) {
-        hints_add(&t->hints, pg_uuid(res, i, 0), pg_text(res, i, 1));
+        hints_add(&t->hints, pg_uuid(res, i, 0), pg_text(res, i, 1), STR_NONE);
     }
     *t->counter += (uint64_t) PQntuples(res);
 }

@@ -13,23 +13,6 @@ copy(arena_t *a, str_t s)
     return s.len ? arena_str(a, s) : STR_NONE;
 }
 
-void
-loaded_on_orders(void *ctx, const PGresult *res)
-{
-    loaded_t *l = ctx;
-    int n = PQntuples(res);
-
-    l->orders = arena_array(l->arena, order_record_t, (size_t) n + 1);
-    l->order_count = n;
-    for (int i = 0; i < n; i++) {
-        order_record_t *o = &l->orders[i];
-
-        order_read(res, i, o);
-        o->error = copy(l->arena, o->error);
-        o->doc = copy(l->arena, o->doc);
-    }
-}
-
 /* States of items that contain others follow from theirs. */
 static void
 derive_parents(arena_t *a, item_record_t *items, const str_t *parents, int n)
@@ -53,47 +36,50 @@ derive_parents(arena_t *a, item_record_t *items, const str_t *parents, int n)
 }
 
 static void
-take_items(loaded_t *l, const PGresult *res, int from, int to, uuid_t order)
+take_items(arena_t *a, const PGresult *res, int from, order_record_t *o)
 {
-    size_t n = (size_t) (to - from);
-    item_record_t *items = arena_array(l->arena, item_record_t, n);
-    str_t *parents = arena_array(l->arena, str_t, n);
-    order_record_t *o = (order_record_t *) loaded_order(l, order);
+    size_t n = (size_t) o->item_count;
+    item_record_t *items = arena_array(a, item_record_t, n);
+    str_t *parents = arena_array(a, str_t, n);
     bool nested = false;
 
-    if (!o) {
-        return; /* came to be between the two statements */
-    }
     for (size_t i = 0; i < n; i++) {
+        item_record_t *item = &items[i];
         uuid_t whose;
 
-        order_item_read(res, from + (int) i, &whose, &parents[i], &items[i]);
-        items[i].id = copy(l->arena, items[i].id);
-        items[i].error = copy(l->arena, items[i].error);
-        items[i].pending = copy(l->arena, items[i].pending);
+        order_item_read(res, from + (int) i, &whose, &parents[i], item);
+        item->id = copy(a, item->id);
+        item->error = copy(a, item->error);
+        item->pending = copy(a, item->pending);
         nested = nested || parents[i].len;
     }
     if (nested) {
-        derive_parents(l->arena, items, parents, (int) n);
+        derive_parents(a, items, parents, (int) n);
     }
     o->items = items;
-    o->item_count = (int) n;
 }
 
 void
-loaded_on_items(void *ctx, const PGresult *res)
+loaded_on_orders(void *ctx, const PGresult *res)
 {
+    loaded_t *l = ctx;
     int n = PQntuples(res);
     int from = 0;
 
+    l->orders = arena_array(l->arena, order_record_t, (size_t) n + 1);
+    l->order_count = 0;
     while (from < n) {
-        uuid_t order = pg_uuid(res, from, 0);
+        order_record_t *o = &l->orders[l->order_count++];
         int to = from + 1;
 
-        while (to < n && uuid_eq(pg_uuid(res, to, 0), order)) {
+        order_read(res, from, o);
+        o->error = copy(l->arena, o->error);
+        o->doc = copy(l->arena, o->doc);
+        while (to < n && uuid_eq(pg_uuid(res, to, 0), o->id)) {
             to++;
         }
-        take_items(ctx, res, from, to, order);
+        o->item_count = to - from;
+        take_items(l->arena, res, from, o);
         from = to;
     }
 }

@@ -18,7 +18,6 @@ typedef struct {
 
 /* Result handlers (ctx: loaded_t) for orders_load() and services_load(). */
 void loaded_on_orders(void *ctx, const PGresult *res);
-void loaded_on_items(void *ctx, const PGresult *res);
 void loaded_on_services(void *ctx, const PGresult *res);
 /* Or NULL. */
 const order_record_t *loaded_order(const loaded_t *l, uuid_t id);

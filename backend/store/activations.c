@@ -1,15 +1,9 @@
 /*
- * activation, activation_signal, activation_journal, worker.
+ * activation, activation_signal, worker.
  */
 #include "backend/store/activations.h"
 
 #include "backend/store/statements.h"
-
-const char sql_activation_insert[] =
-    "INSERT INTO activation (id, order_id, item_id, service_id,"
-    " configuration_id, family, definition_id, action, due_at)"
-    " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[],"
-    " $5::uuid[], $6::text[], $7::int[], $8::text[], $9::timestamptz[])";
 
 /* How many items this one waits for are open, or have failed: 0 where it waits
  * for none, without looking. */
@@ -47,28 +41,6 @@ const char sql_activation_load[] =
     " LEFT JOIN entity_instance_configuration w"
     "  ON w.id = CASE WHEN a.run IS NOT NULL THEN a.configuration_id END"
     " WHERE a.id = ANY($1::uuid[])";
-
-/* The journal goes with the transition, in one statement: an executor less to
- * be started for each batch. */
-const char sql_activation_update[] =
-    "WITH u AS (SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[],"
-    "  $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],"
-    "  $9::timestamptz[], $10::text[], $11::text[], $12::int[], $13::text[])"
-    "  AS u(id, expected, run, variables, item_state, pending, error, owner,"
-    "  due, event, state, attempt, detail)),"
-    " moved AS (UPDATE activation a SET seq = a.seq + 1,"
-    "  run = u.run::json,"
-    "  variables = coalesce(u.variables::json, a.variables),"
-    "  item_state = u.item_state, pending = u.pending::json,"
-    "  error = coalesce(u.error::json, a.error), owner = u.owner,"
-    "  due_at = CASE WHEN u.due IS NOT NULL AND a.signals > 0"
-    "   THEN least(u.due, now()) ELSE u.due END"
-    "  FROM u WHERE a.id = u.id AND a.seq = u.expected RETURNING 1),"
-    " told AS (INSERT INTO activation_journal (activation_id, seq, event,"
-    "  state, attempt, detail)"
-    "  SELECT id, expected + 1, event, state, attempt, detail FROM u)"
-    " SELECT 1 / CASE WHEN count(*) = cardinality($1) THEN 1 ELSE 0 END"
-    " FROM moved";
 
 const char sql_signal_insert[] =
     "WITH hit AS (UPDATE activation a SET signals = a.signals + 1,"
@@ -123,21 +95,8 @@ const char sql_activation_wake[] =
 
 const char sql_worker_seen[] =
     "INSERT INTO worker (slot, seen_at) VALUES ($1::text, clock_timestamp())"
-    " ON CONFLICT (slot) DO UPDATE SET seen_at = clock_timestamp()";
-
-void
-activation_rows_init(rows_t *r, arena_t *a)
-{
-    rows_init(r, a,
-              "uutuu"
-              "titz");
-}
-
-void
-activations_insert(const rows_t *r, pg_t *pg, arena_t *a)
-{
-    rows_exec(r, pg, STATEMENT_activation_insert, a, NULL, NULL);
-}
+    " ON CONFLICT (slot) DO UPDATE SET seen_at = clock_timestamp()"
+    " RETURNING seen_at";
 
 void
 activations_load(pg_t *pg, arena_t *a, const uuid_t *ids, int n,
@@ -177,6 +136,7 @@ activation_read(const PGresult *res, int row, activation_record_t *r)
     r->spec_id = pg_text(res, row, 16);
     r->spec_version = pg_text(res, row, 17);
     r->doc = pg_text(res, row, 18);
+    r->service = STR_NONE;
     r->external_id = pg_text(res, row, 19);
     r->category = pg_text(res, row, 20);
     r->priority = pg_text(res, row, 21);
@@ -197,21 +157,6 @@ activation_read(const PGresult *res, int row, activation_record_t *r)
     r->own_state = pg_text(res, row, 35);
     r->own_operating = pg_text(res, row, 36);
     r->now_us = pg_time(res, row, 37);
-}
-
-void
-transition_rows_init(rows_t *r, arena_t *a)
-{
-    rows_init(r, a,
-              "uittt"
-              "tttz"
-              "ttit");
-}
-
-void
-transitions_apply(const rows_t *r, pg_t *pg, arena_t *a)
-{
-    rows_exec(r, pg, STATEMENT_activation_update, a, NULL, NULL);
 }
 
 void
@@ -289,7 +234,7 @@ activations_wake(pg_t *pg, arena_t *a, const uuid_t *orders, int n,
 }
 
 void
-worker_seen(pg_t *pg, arena_t *a, str_t slot)
+worker_seen(pg_t *pg, arena_t *a, str_t slot, pg_result_fn fn, void *ctx)
 {
-    exec_text(pg, STATEMENT_worker_seen, a, slot, NULL, NULL);
+    exec_text(pg, STATEMENT_worker_seen, a, slot, fn, ctx);
 }

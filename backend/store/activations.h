@@ -1,16 +1,11 @@
 /*
- * activation, activation_signal, activation_journal: SQL only.
+ * activation, activation_signal, worker: SQL only.
  */
 #ifndef TURNUP_STORE_ACTIVATIONS_H
 #define TURNUP_STORE_ACTIVATIONS_H
 
 #include "backend/domain/record.h"
 #include "backend/store/rows.h"
-
-/* rows: id, order, item id, service, configuration, family, definition id,
- * action, due. */
-void activation_rows_init(rows_t *r, arena_t *a);
-void activations_insert(const rows_t *r, pg_t *pg, arena_t *a);
 
 /* All a family worker needs to go on with an activation. */
 typedef struct {
@@ -24,7 +19,9 @@ typedef struct {
     int open_depends, failed_depends; /* items it waits for; that failed */
     /* of the item and the order */
     str_t characteristics, spec_id, spec_version;
-    str_t doc, external_id, category, priority, traceparent;
+    str_t doc;     /* the order's, or "" where there is service: */
+    str_t service; /* the item's, as it was sent */
+    str_t external_id, category, priority, traceparent;
     int64_t order_date_us, start_us;
     int item_count;
     /* the configuration that runs now (modify, delete) */
@@ -47,18 +44,6 @@ void activation_read(const PGresult *res, int row, activation_record_t *ret);
 void signals_load(pg_t *pg, arena_t *a, const uuid_t *ids, int n,
                   pg_result_fn fn, void *ctx);
 
-/*
- * Transitions, guarded: unless every row's activation still has its expected
- * seq, the statement fails with 22012 and with it the segment. rows:
- *   id, expected seq, run, variables (null: keep), item state, pending
- *   (null: none), error (null: keep), owner (null: nobody), due (null: not);
- *   for the journal: event, state after it, attempt, detail
- * A row that is let go while signals came meanwhile is due at once.
- */
-#define ACTIVATION_STALE "22012"
-void transition_rows_init(rows_t *r, arena_t *a);
-void transitions_apply(const rows_t *r, pg_t *pg, arena_t *a);
-
 /* rows: activation, visit, body; also counts them on the activation and makes
  * it due soon. Gives id and family of those that exist. */
 void signal_rows_init(rows_t *r, arena_t *a);
@@ -80,7 +65,7 @@ void activations_lost(pg_t *pg, arena_t *a, int seconds, pg_result_fn fn,
  * id and family. */
 void activations_wake(pg_t *pg, arena_t *a, const uuid_t *orders, int n,
                       pg_result_fn fn, void *ctx);
-/* "I live", for activations_lost(). */
-void worker_seen(pg_t *pg, arena_t *a, str_t slot);
+/* "I live", for activations_lost(). Gives the database's clock. */
+void worker_seen(pg_t *pg, arena_t *a, str_t slot, pg_result_fn fn, void *ctx);
 
 #endif

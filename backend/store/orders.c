@@ -5,48 +5,60 @@
 
 #include "backend/store/statements.h"
 
+#define TOLD SQL_TOLD("$37", "$38", "$39", "$40", "$41", "$42", "$43")
+
+/* All that a new order consists of, in one statement: an executor is dear
+ * beside the few rows that a batch has when it is quiet. */
 const char sql_order_insert[] =
-    "INSERT INTO service_order (id, request_key, external_id, category,"
-    " priority, order_date, requested_start, requested_completion, subject,"
-    " traceparent, doc)"
-    " SELECT id, key, ext, cat, prio, at, rs, rc, subj, tp, doc::json"
-    " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[],"
-    " $5::text[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[],"
-    " $9::text[], $10::text[], $11::text[])"
-    " AS u(id, key, ext, cat, prio, at, rs, rc, subj, tp, doc)";
-
-const char sql_order_state_insert[] =
-    "INSERT INTO service_order_state (id, state, item_count, error)"
-    " SELECT id, state, n, error::json"
-    " FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[])"
-    " AS u(id, state, n, error)";
-
-const char sql_order_item_insert[] =
-    "INSERT INTO service_order_item (order_id, item_id, position,"
+    "WITH o AS (INSERT INTO service_order (id, request_key, external_id,"
+    " category, priority, order_date, requested_start,"
+    " requested_completion, subject, traceparent, doc)"
+    "  SELECT ($1::uuid[])[n], ($2::text[])[n], ($3::text[])[n],"
+    "  ($4::text[])[n], ($5::text[])[n], ($6::timestamptz[])[n],"
+    "  ($7::timestamptz[])[n], ($8::timestamptz[])[n], ($9::text[])[n],"
+    "  ($10::text[])[n], ($11::text[])[n]::json FROM generate_series(1,"
+    "  cardinality($1::uuid[])) AS g(n)),"
+    " s AS (INSERT INTO service_order_state (id, state, item_count,"
+    " error)"
+    "  SELECT ($1::uuid[])[n], ($12::text[])[n], ($13::int[])[n],"
+    "  ($14::text[])[n]::json FROM generate_series(1,"
+    "  cardinality($1::uuid[])) AS g(n)),"
+    " i AS (INSERT INTO service_order_item (order_id, item_id, position,"
     " parent_item, action, service_id, spec_id, spec_version, depends,"
     " characteristics, activation_id, state, error)"
-    " SELECT o, item, pos, parent, action, service, spec, ver,"
-    " depends::text[], chars::json, act, state, error::json"
-    " FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[],"
-    " $6::uuid[], $7::text[], $8::text[], $9::text[], $10::text[],"
-    " $11::uuid[], $12::text[], $13::text[])"
-    " AS u(o, item, pos, parent, action, service, spec, ver, depends, chars,"
-    " act, state, error)";
+    "  SELECT ($15::uuid[])[n], ($16::text[])[n], ($17::int[])[n],"
+    "  ($18::text[])[n], ($19::text[])[n], ($20::uuid[])[n],"
+    "  ($21::text[])[n], ($22::text[])[n], ($23::text[])[n]::text[],"
+    "  ($24::text[])[n]::json, ($25::uuid[])[n], ($26::text[])[n],"
+    "  ($27::text[])[n]::json FROM generate_series(1,"
+    "  cardinality($15::uuid[])) AS g(n)),"
+    " a AS (INSERT INTO activation (id, order_id, item_id, service_id,"
+    " configuration_id, family, definition_id, action, due_at)"
+    "  SELECT ($28::uuid[])[n], ($29::uuid[])[n], ($30::text[])[n],"
+    "  ($31::uuid[])[n], ($32::uuid[])[n], ($33::text[])[n],"
+    "  ($34::int[])[n], ($35::text[])[n], ($36::timestamptz[])[n] FROM"
+    "  generate_series(1, cardinality($28::uuid[])) AS g(n)),"
+    " " TOLD " SELECT count(*) FROM told";
 
+#define ITEM_COLUMNS                                          \
+    "i.order_id, i.item_id, coalesce(a.item_state, i.state)," \
+    " i.service_id, coalesce(a.error, i.error), a.pending,"   \
+    " i.parent_item, i.action"
+#define ITEM_STATES " LEFT JOIN activation a ON a.id = i.activation_id"
+
+/* One statement, so that an order's state is that of its items. What is large
+ * comes once, with the first item. */
 const char sql_order_load[] =
-    "SELECT o.id, s.version, s.state, o.order_date, s.start_at,"
-    " s.completion_at, s.error, o.doc, s.item_count"
+    "SELECT " ITEM_COLUMNS ", s.version, s.state, o.order_date, s.start_at,"
+    " s.completion_at, CASE WHEN i.position = 0 THEN s.error END,"
+    " CASE WHEN i.position = 0 THEN o.doc END"
     " FROM service_order o JOIN service_order_state s ON s.id = o.id"
-    " WHERE o.id = ANY($1::uuid[])";
+    " JOIN service_order_item i ON i.order_id = o.id" ITEM_STATES
+    " WHERE o.id = ANY($1::uuid[]) ORDER BY i.order_id, i.position";
 
 const char sql_order_items_load[] =
-    "SELECT i.order_id, i.item_id, coalesce(a.item_state, i.state),"
-    " i.service_id, coalesce(a.error, i.error), a.pending, i.parent_item,"
-    " i.action"
-    " FROM service_order_item i"
-    " LEFT JOIN activation a ON a.id = i.activation_id"
-    " WHERE i.order_id = ANY($1::uuid[])"
-    " ORDER BY i.order_id, i.position";
+    "SELECT " ITEM_COLUMNS " FROM service_order_item i" ITEM_STATES
+    " WHERE i.order_id = ANY($1::uuid[]) ORDER BY i.order_id, i.position";
 
 const char sql_order_by_key[] =
     "SELECT id, request_key, doc FROM service_order"
@@ -83,15 +95,6 @@ const char sql_order_locked[] =
     " service_order_state s JOIN service_order o USING (id)"
     " WHERE id = ANY($1::uuid[])";
 
-const char sql_order_state_update[] =
-    "UPDATE service_order_state s SET version = s.version + 1,"
-    " state = u.state, start_at = coalesce(u.start, s.start_at),"
-    " completion_at = coalesce(u.done, s.completion_at),"
-    " error = coalesce(u.error::json, s.error)"
-    " FROM unnest($1::uuid[], $2::text[], $3::timestamptz[],"
-    " $4::timestamptz[], $5::text[]) AS u(id, state, start, done, error)"
-    " WHERE s.id = u.id";
-
 void
 order_rows_init(order_rows_t *r, arena_t *a)
 {
@@ -99,31 +102,40 @@ order_rows_init(order_rows_t *r, arena_t *a)
               "utttt"
               "zzz"
               "ttt");
-    rows_init(&r->states, a, "utit");
+    rows_init(&r->states, a, "tit");
     rows_init(&r->items, a,
               "utitt"
               "utttt"
               "utt");
+    rows_init(&r->activations, a,
+              "uutuu"
+              "titz");
+    outbox_init(&r->outbox, a);
 }
 
 void
-orders_insert(const order_rows_t *r, pg_t *pg, arena_t *a)
-{
-    rows_exec(&r->orders, pg, STATEMENT_order_insert, a, NULL, NULL);
-    rows_exec(&r->states, pg, STATEMENT_order_state_insert, a, NULL, NULL);
-    rows_exec(&r->items, pg, STATEMENT_order_item_insert, a, NULL, NULL);
-}
-
-void
-orders_load(pg_t *pg, arena_t *a, const uuid_t *ids, int n,
-            pg_result_fn on_orders, pg_result_fn on_items, void *ctx)
+orders_insert(const order_rows_t *r, pg_t *pg, arena_t *a,
+              pg_result_fn on_told, void *ctx)
 {
     pg_params_t p;
 
+    if (r->orders.count == 0) {
+        return;
+    }
     pg_params(&p, a);
-    params_uuids(&p, a, ids, n);
-    pg_exec(pg, STATEMENT_order_load, &p, on_orders, ctx);
-    pg_exec(pg, STATEMENT_order_items_load, &p, on_items, ctx);
+    rows_params(&r->orders, &p);
+    rows_params(&r->states, &p);
+    rows_params(&r->items, &p);
+    rows_params(&r->activations, &p);
+    rows_params(&r->outbox.rows, &p);
+    pg_exec(pg, STATEMENT_order_insert, &p, on_told, ctx);
+}
+
+void
+orders_load(pg_t *pg, arena_t *a, const uuid_t *ids, int n, pg_result_fn fn,
+            void *ctx)
+{
+    rows_exec_ids(pg, STATEMENT_order_load, a, ids, n, fn, ctx);
 }
 
 static order_state_t
@@ -139,15 +151,15 @@ void
 order_read(const PGresult *res, int row, order_record_t *ret)
 {
     ret->id = pg_uuid(res, row, 0);
-    ret->version = pg_int(res, row, 1);
-    ret->state = state_of(pg_text(res, row, 2));
-    ret->order_date_us = pg_time(res, row, 3);
-    ret->start_us = pg_time(res, row, 4);
-    ret->completion_us = pg_time(res, row, 5);
-    ret->error = pg_text(res, row, 6);
-    ret->doc = pg_text(res, row, 7);
-    ret->item_count = pg_int(res, row, 8);
+    ret->version = pg_int(res, row, 8);
+    ret->state = state_of(pg_text(res, row, 9));
+    ret->order_date_us = pg_time(res, row, 10);
+    ret->start_us = pg_time(res, row, 11);
+    ret->completion_us = pg_time(res, row, 12);
+    ret->error = pg_text(res, row, 13);
+    ret->doc = pg_text(res, row, 14);
     ret->items = NULL;
+    ret->item_count = 0;
 }
 
 void
@@ -198,18 +210,6 @@ orders_lock(pg_t *pg, arena_t *a, const uuid_t *ids, int n,
     pg_exec(pg, STATEMENT_order_lock, &p, NULL, NULL);
     pg_exec(pg, STATEMENT_order_locked, &p, on_orders, ctx);
     pg_ask(pg, STATEMENT_order_items_load, &p, on_items, ctx);
-}
-
-void
-order_states_init(rows_t *r, arena_t *a)
-{
-    rows_init(r, a, "utzzt");
-}
-
-void
-order_states_update(const rows_t *r, pg_t *pg, arena_t *a)
-{
-    rows_exec(r, pg, STATEMENT_order_state_update, a, NULL, NULL);
 }
 
 static const filter_column_t columns[] = {

@@ -6,37 +6,41 @@
 
 #include "backend/domain/record.h"
 #include "backend/store/filter.h"
+#include "backend/store/outbox.h"
 #include "backend/store/rows.h"
 
 /*
  * Orders to insert, column by column. Fill one row of orders and states for
- * each order and one of items for each item:
+ * each order, one of items for each item, one of activations for each item
+ * that is worked on:
  *   orders: id, request key, external id, category, priority, order date,
  *           requested start, requested completion, subject, traceparent, doc
- *   states: id, state, item count, error
+ *   states: state, item count, error
  *   items:  order, item id, position, parent item, action, service, spec id,
  *           spec version, depends (a text[] literal), characteristics,
  *           activation (nil: none), state, error
+ *   activations: id, order, item id, service, configuration, family,
+ *           definition id, action, due
  */
 typedef struct {
-    rows_t orders, states, items;
+    rows_t orders, states, items, activations;
+    outbox_t outbox;
 } order_rows_t;
 
 void order_rows_init(order_rows_t *r, arena_t *a);
-/* A request key that exists already fails the segment with 23505. */
-void orders_insert(const order_rows_t *r, pg_t *pg, arena_t *a);
+/* A request key that exists already fails the segment with 23505. on_told
+ * gets one bigint: how many of the events somebody listens to. */
+void orders_insert(const order_rows_t *r, pg_t *pg, arena_t *a,
+                   pg_result_fn on_told, void *ctx);
 
-/*
- * Orders with their items, by id, in one segment of the caller's: the result
- * handler of orders first, then that of items. Read with order_read() and
- * order_item_read().
- */
+/* Orders by id: a row each item, an order's one after the other, depth first.
+ * Read with order_item_read(), and the first of each with order_read(). */
 void orders_load(pg_t *pg, arena_t *a, const uuid_t *ids, int n,
-                 pg_result_fn on_orders, pg_result_fn on_items, void *ctx);
+                 pg_result_fn fn, void *ctx);
 /* All but the items. Slices point into res. */
 void order_read(const PGresult *res, int row, order_record_t *ret);
-/* *ret_order: whose. *ret_parent: index among the order's items (they come
- * depth first), or -1. Slices point into res. */
+/* *ret_order: whose. *ret_parent: the item it is inside of, or "". Slices
+ * point into res. */
 void order_item_read(const PGresult *res, int row, uuid_t *ret_order,
                      str_t *ret_parent, item_record_t *ret);
 
@@ -51,15 +55,11 @@ void order_delete(pg_t *pg, arena_t *a, uuid_t id, uuid_t event,
 /*
  * Locks orders against other callers, until the segment's end, which the
  * caller still has to give. on_orders: id, state, start, order date, external
- * id; on_items: as orders_load(), and the action in column 7; it gets NULL
+ * id; on_items: as orders_load(), the action in column 7; it gets NULL
  * where the locking failed (pg_ask()).
  */
 void orders_lock(pg_t *pg, arena_t *a, const uuid_t *ids, int n,
                  pg_result_fn on_orders, pg_result_fn on_items, void *ctx);
-/* rows: id, state, start (null: keep), completion (null: keep), error. */
-void order_states_init(rows_t *r, arena_t *a);
-void order_states_update(const rows_t *r, pg_t *pg, arena_t *a);
-
 /* A list's statement: the ids of the page, with the count of all in the
  * second column of each row; an empty page past the end has one row with a
  * null id. false with *err (400). */

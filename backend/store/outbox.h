@@ -7,6 +7,23 @@
 
 #include "backend/store/rows.h"
 
+/*
+ * The insertion of events as a part of a statement that changes what they tell
+ * of, with a row of told for each; the arguments are the numbers of its
+ * parameters, as "$7". Only what somebody listens to is kept: a subscription
+ * is told of what happens after it was made, so nobody would ever read the
+ * others.
+ */
+#define SQL_TOLD(id, at, api, type, resource, data, correlation)            \
+    "told AS (INSERT INTO event (id, at, api, type, resource_id, data,"     \
+    " correlation) SELECT (" id "::uuid[])[n], (" at "::timestamptz[])[n]," \
+    " (" api "::text[])[n], (" type "::text[])[n], (" resource              \
+    "::text[])[n], (" data "::text[])[n]::json, (" correlation              \
+    "::text[])[n] FROM generate_series(1, cardinality(" id "::uuid[]))"     \
+    " AS g(n) WHERE EXISTS (SELECT 1 FROM hub_subscription h"               \
+    " WHERE h.api = (" api "::text[])[n] AND (h.event_types IS NULL"        \
+    " OR (" type "::text[])[n] = ANY (h.event_types))) RETURNING 1)"
+
 typedef struct {
     rows_t rows;
 } outbox_t;

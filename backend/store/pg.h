@@ -62,7 +62,7 @@ bool pg_asking(const pg_t *pg);
 int pg_in_flight(const pg_t *pg);
 
 /* Parameters, always binary. Built in an arena, sent, forgotten. */
-#define PG_MAX_PARAMS 32
+#define PG_MAX_PARAMS 48
 typedef struct {
     arena_t *arena;
     int n;

@@ -97,6 +97,14 @@ rows_time(rows_t *r, int64_t us)
     pg_array_time(next_column(r, 'z'), us);
 }
 
+void
+rows_params(const rows_t *r, pg_params_t *p)
+{
+    for (int i = 0; i < r->columns; i++) {
+        pg_add_array(p, &r->column[i]);
+    }
+}
+
 bool
 rows_exec(const rows_t *r, pg_t *pg, int stmt, arena_t *a, pg_result_fn fn,
           void *ctx)
@@ -107,9 +115,7 @@ rows_exec(const rows_t *r, pg_t *pg, int stmt, arena_t *a, pg_result_fn fn,
         return false;
     }
     pg_params(&p, a);
-    for (int i = 0; i < r->columns; i++) {
-        pg_add_array(&p, &r->column[i]);
-    }
+    rows_params(r, &p);
     pg_exec(pg, stmt, &p, fn, ctx);
     return true;
 }

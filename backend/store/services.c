@@ -32,22 +32,19 @@ const char sql_service_change_insert[] =
 const char sql_service_change_delete[] =
     "DELETE FROM service_change WHERE activation_id = ANY($1::uuid[])";
 
-const char sql_instance_insert[] =
-    "INSERT INTO entity_instance (id, data_tags)"
-    " SELECT id, tags::text[] FROM unnest($1::uuid[], $2::text[])"
-    " AS u(id, tags)";
-
-const char sql_configuration_insert[] =
-    "INSERT INTO entity_instance_configuration (id, instance_id, timeline,"
+const char sql_inventory_insert[] =
+    "WITH n AS (INSERT INTO entity_instance (id, data_tags)"
+    "  SELECT ($1::uuid[])[n], ($2::text[])[n]::text[]"
+    "  FROM generate_series(1, cardinality($1::uuid[])) AS g(n))"
+    " INSERT INTO entity_instance_configuration (id, instance_id, timeline,"
     " name, category, service_type, spec_id, spec_version, state,"
     " operating_status, characteristics, resources, doc, order_id, item_id)"
-    " SELECT id, instance, timeline, name, category, type, spec, ver, state,"
-    " operating, chars::json, resources::json, doc::json, o, item"
-    " FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[],"
-    " $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],"
-    " $10::text[], $11::text[], $12::text[], $13::text[], $14::uuid[],"
-    " $15::text[]) AS u(id, instance, timeline, name, category, type, spec,"
-    " ver, state, operating, chars, resources, doc, o, item)";
+    " SELECT ($3::uuid[])[n], ($4::uuid[])[n], ($5::text[])[n],"
+    " ($6::text[])[n], ($7::text[])[n], ($8::text[])[n],"
+    " ($9::text[])[n], ($10::text[])[n], ($11::text[])[n],"
+    " ($12::text[])[n], ($13::text[])[n]::json, ($14::text[])[n]::json,"
+    " ($15::text[])[n]::json, ($16::uuid[])[n], ($17::text[])[n] FROM"
+    " generate_series(1, cardinality($3::uuid[])) AS g(n)";
 
 const char sql_configuration_update[] =
     "UPDATE entity_instance_configuration c SET state = u.state,"
@@ -56,8 +53,10 @@ const char sql_configuration_update[] =
     " resources = coalesce(u.resources::json, c.resources),"
     " valid_to = CASE WHEN u.state = 'terminated' THEN now()"
     "  ELSE c.valid_to END"
-    " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[],"
-    " $5::text[]) AS u(id, state, operating, chars, resources)"
+    " FROM (SELECT ($1::uuid[])[n] AS id, ($2::text[])[n] AS state,"
+    " ($3::text[])[n] AS operating, ($4::text[])[n] AS chars,"
+    " ($5::text[])[n] AS resources FROM generate_series(1,"
+    " cardinality($1::uuid[])) AS g(n)) AS u"
     " WHERE c.id = u.id";
 
 const char sql_configuration_history[] =
@@ -166,8 +165,12 @@ inventory_apply(const inventory_rows_t *r, pg_t *pg, arena_t *a)
 {
     pg_params_t p;
 
-    rows_exec(&r->instances, pg, STATEMENT_instance_insert, a, NULL, NULL);
-    rows_exec(&r->inserts, pg, STATEMENT_configuration_insert, a, NULL, NULL);
+    if (r->inserts.count) {
+        pg_params(&p, a);
+        rows_params(&r->instances, &p);
+        rows_params(&r->inserts, &p);
+        pg_exec(pg, STATEMENT_inventory_insert, &p, NULL, NULL);
+    }
     rows_exec(&r->updates, pg, STATEMENT_configuration_update, a, NULL, NULL);
     if (r->promotions.count) {
         /* two statements: at no moment two of one instance are CURRENT */

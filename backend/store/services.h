@@ -27,7 +27,7 @@ void service_changes_insert(const rows_t *r, pg_t *pg, arena_t *a);
 
 /*
  * What transitions do to the inventory. Fill and apply in one segment:
- *   instances:  id, tags (a text[] literal)
+ *   instances:  id, tags (a text[] literal), each with a row of inserts
  *   inserts:    id, instance, timeline, name, category, service type, spec
  *               id, spec version, state, operating status, characteristics,
  *               resources, doc, order, item id

@@ -10,18 +10,14 @@
 
 #define STATEMENTS(S)        \
     S(order_insert)          \
-    S(order_state_insert)    \
-    S(order_item_insert)     \
     S(order_load)            \
     S(order_items_load)      \
     S(order_by_key)          \
     S(order_delete)          \
     S(order_lock)            \
     S(order_locked)          \
-    S(order_state_update)    \
-    S(activation_insert)     \
     S(activation_load)       \
-    S(activation_update)     \
+    S(transition)            \
     S(activation_mine)       \
     S(activation_due)        \
     S(activation_lost)       \
@@ -34,8 +30,7 @@
     S(service_now)           \
     S(service_change_insert) \
     S(service_change_delete) \
-    S(instance_insert)       \
-    S(configuration_insert)  \
+    S(inventory_insert)      \
     S(configuration_update)  \
     S(configuration_history) \
     S(configuration_promote) \

@@ -3,11 +3,13 @@
  */
 #include "backend/store/subscriptions.h"
 
+#include "backend/store/rows.h"
+
 const char sql_subscription_insert[] =
     "INSERT INTO hub_subscription"
-    " (id, api, version, callback, query, base, profile, subject)"
+    " (id, api, version, callback, query, base, profile, subject, event_types)"
     " VALUES ($1::uuid, $2::text, $3::text, $4::text, nullif($5::text, ''),"
-    " $6::text, $7::text, $8::text)"
+    " $6::text, $7::text, $8::text, nullif($9::text[], '{}'))"
     " ON CONFLICT (id) DO NOTHING RETURNING id";
 
 const char sql_subscription_delete[] =
@@ -54,6 +56,7 @@ subscription_insert(pg_t *pg, int stmt, arena_t *a,
     pg_add_text(&p, s->base);
     pg_add_text(&p, s->strict ? STR("strict") : STR("extended"));
     pg_add_text(&p, str_of(subject));
+    params_texts(&p, a, s->types, s->type_count);
     pg_exec(pg, stmt, &p, fn, ctx);
 }
 

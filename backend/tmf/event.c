@@ -328,6 +328,20 @@ event_filter_match(const event_filter_t *f, str_t type)
     return i >= 0 && (f->wanted & UINT32_C(1) << i) != 0;
 }
 
+const str_t *
+event_filter_types(const event_filter_t *f, arena_t *a, int *ret_count)
+{
+    str_t *types = arena_array(a, str_t, EVENT_TYPE_COUNT);
+
+    *ret_count = 0;
+    for (size_t i = 0; i < EVENT_TYPE_COUNT; i++) {
+        if (f->wanted & UINT32_C(1) << i) {
+            types[(*ret_count)++] = str_of(event_types[i].type);
+        }
+    }
+    return types;
+}
+
 void
 subscription_to_tmf(buf_t *out, const subscription_record_t *s)
 {

@@ -32,6 +32,9 @@ typedef struct event_filter event_filter_t;
 event_filter_t *event_filter_parse(arena_t *a, api_t api, str_t query,
                                    tmf_error_t *err);
 bool event_filter_match(const event_filter_t *f, str_t type);
+/* The types wanted, in a; *ret_count of them. */
+const str_t *event_filter_types(const event_filter_t *f, arena_t *a,
+                                int *ret_count);
 
 /* {"id","callback","query"}: TMF EventSubscription. */
 void subscription_to_tmf(buf_t *out, const subscription_record_t *s);

@@ -138,9 +138,9 @@ families_have_their_own_stream(void **state)
 
     (void) state;
     hints_init(&h, arena);
-    hints_add(&h, id_of(1), str_of(family));
-    hints_add(&h, id_of(2), STR("dsl"));
-    hints_add(&h, id_of(3), str_of(family));
+    hints_add(&h, id_of(1), str_of(family), STR_NONE);
+    hints_add(&h, id_of(2), STR("dsl"), STR_NONE);
+    hints_add(&h, id_of(3), str_of(family), STR_NONE);
     memset(family, 'z', 4);
     hints_send(&h, redis, &settings);
     assert_string_equal(ask("XLEN", "x:fam:voip", NULL, NULL), "1 ");
@@ -166,8 +166,9 @@ a_burst(void **state)
     (void) state;
     hints_init(&h, arena);
     for (int i = 0; i < MANY; i++) {
-        hints_add(&h, id_of(i), STR("voip"));
-        hints_add(&h, id_of(100 + i), i < AN_ENTRY ? STR("dsl") : STR("tv"));
+        hints_add(&h, id_of(i), STR("voip"), STR_NONE);
+        hints_add(&h, id_of(100 + i), i < AN_ENTRY ? STR("dsl") : STR("tv"),
+                  STR_NONE);
     }
     assert_int_equal(h.count, 2 * MANY);
     hints_send(&h, redis, &settings);
@@ -182,6 +183,54 @@ a_burst(void **state)
         assert_int_equal(occurrences(got, id), 1);
     }
     assert_int_equal(occurrences(got, "activation"), MANY);
+}
+
+/* What can be begun at once comes with all it needs, beside what is read. */
+static void
+some_carry_what_they_begin(void **state)
+{
+    hints_t h;
+
+    (void) state;
+    hints_init(&h, arena);
+    hints_add(&h, id_of(1), STR("voip"), STR("{\"id\":1}"));
+    hints_add(&h, id_of(2), STR("voip"), STR_NONE);
+    hints_send(&h, redis, &settings);
+    assert_non_null(strstr(ask("XRANGE", "x:fam:voip", "-", "+"),
+                           "begin {\"id\":1} activation "
+                           "ab000000-0000-0000-0000-000000000002 "));
+}
+
+/* No entry is much larger than one that a reader expects. */
+static void
+large_ones_share_no_entry(void **state)
+{
+    char *large = arena_alloc(arena, 70000);
+    hints_t h;
+
+    (void) state;
+    memset(large, 'x', 70000);
+    hints_init(&h, arena);
+    hints_add(&h, id_of(1), STR("voip"), (str_t){large, 70000});
+    hints_add(&h, id_of(2), STR("voip"), (str_t){large, 70000});
+    hints_send(&h, redis, &settings);
+    assert_string_equal(ask("XLEN", "x:fam:voip", NULL, NULL), "2 ");
+}
+
+/* What nobody reads does not fill Redis: the keeper hints it again. */
+static void
+a_stream_is_cut(void **state)
+{
+    (void) state;
+    for (int i = 0; i < 5000; i++) {
+        hints_t h;
+
+        arena_reset(arena);
+        hints_init(&h, arena);
+        hints_add(&h, id_of(i), STR("voip"), STR_NONE);
+        hints_send(&h, redis, &settings);
+    }
+    assert_true(atoi(ask("XLEN", "x:fam:voip", NULL, NULL)) < 4500);
 }
 
 static void
@@ -223,6 +272,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(families_have_their_own_stream),
         TEST(a_burst),
+        TEST(some_carry_what_they_begin),
+        TEST(large_ones_share_no_entry),
+        TEST(a_stream_is_cut),
         TEST(none_at_all),
         TEST(one_element_for_the_notifier),
         TEST(a_very_long_prefix),
