@@ -1,7 +1,8 @@
 # The servers below: Redis flushed and killed, PostgreSQL killed as a whole
-# and by one of its processes, in the middle of running orders, while more are
-# posted: every order completes, by itself, and every step is done just once.
-# And whoever dies between an order and a listener, it is told everything.
+# and by one of its processes, in the middle of 500 running orders, while more
+# are posted: within ten seconds all goes on, every order completes, by itself,
+# and every step is done just once. And whoever dies between an order and a
+# listener, it is told everything.
 use v5.32;
 use strict;
 use warnings;
