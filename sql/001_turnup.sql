@@ -71,8 +71,11 @@ CREATE TABLE service_order (
 CREATE INDEX service_order_external_id ON service_order (external_id)
     WHERE external_id IS NOT NULL;
 
+-- No foreign key here nor on the items: both are inserted by the statement that
+-- inserts the order and deleted by the one that deletes it, and the checks were
+-- one part in twenty of the CPU time of an order's whole life.
 CREATE TABLE service_order_state (
-    id            uuid PRIMARY KEY REFERENCES service_order ON DELETE CASCADE,
+    id            uuid PRIMARY KEY, -- of the order
     version       integer NOT NULL DEFAULT 1,
     state         order_state NOT NULL,
     item_count    integer NOT NULL,
@@ -82,7 +85,7 @@ CREATE TABLE service_order_state (
 ) WITH (fillfactor = 70);
 
 CREATE TABLE service_order_item (
-    order_id        uuid NOT NULL REFERENCES service_order ON DELETE CASCADE,
+    order_id        uuid NOT NULL,
     item_id         text NOT NULL,
     position        integer NOT NULL, -- depth first
     parent_item     text,

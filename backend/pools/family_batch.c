@@ -17,9 +17,9 @@
 
 #define TRIES_MAX 3
 /* A second batch beside one under way has at least so many members: what
- * comes while one commits is gathered, and the fewer and larger transactions
- * cost half as much. */
-#define BESIDE_MIN 64
+ * comes while one commits is gathered, as few small transactions cost nearly
+ * what as many large ones do. */
+#define BESIDE_MIN 16
 #define TEXT_MAX   ((size_t) JSON_MAX_BYTES)
 #define RETRY_MS   1000
 #define DETAIL_MAX 500

@@ -153,6 +153,14 @@ on_pg(worker_t *w, int connection, bool up)
 }
 
 static void
+on_redis(worker_t *w, bool up)
+{
+    if (up) {
+        intake_unmute(w->pool_ctx);
+    }
+}
+
+static void
 on_lists_pg(void *ctx, bool up)
 {
     if (up) {
@@ -211,10 +219,12 @@ intake_open(const settings_t *s, int n)
     struct timeval tick = {0, TICK_MS * 1000};
 
     list_init(&in->parked);
+    list_init(&in->mute);
     in->catalog = catalog_create();
     worker_open(&in->worker, s, "intake", n, store_statements);
     in->worker.pool_ctx = in;
     in->worker.on_pg = on_pg;
+    in->worker.on_redis = on_redis;
     in->worker.on_stop = on_stop;
     in->requests = worker_counter(&in->worker, "requests");
     in->orders = worker_counter(&in->worker, "orders_accepted");

@@ -23,14 +23,15 @@
 #define INTAKE_STREAMS API_COUNT
 #define LIST_CAP       1000 /* items of one page at most */
 #define GROUP_TRIES    5    /* replays of one request */
-#define PARKED_MS      800  /* waits for PostgreSQL so long, then 503 */
+#define PARKED_MS      500  /* waits for PostgreSQL so long, then 503 */
 /*
- * Where requests come several at a time, batches begin so far apart: a batch
- * of two costs PostgreSQL, Redis and the kernel nearly what one of ten costs,
- * and on a busy machine everybody waits for that. Who comes alone, one request
- * after the other, never waits.
+ * Where orders come a few at a time, batches begin so far apart: a batch of two
+ * costs PostgreSQL, Redis and the kernel nearly what one of ten costs, and on a
+ * busy machine everybody waits for that. Who comes alone, one request after
+ * the other, never waits, and a batch of FULL orders is large enough.
  */
-#define GATHER_US 2000
+#define GATHER_US   3000
+#define GATHER_FULL 8
 
 typedef struct intake intake_t;
 typedef struct batch batch_t;
@@ -68,6 +69,7 @@ struct group {
 };
 
 struct batch {
+    list_t node; /* in intake.mute */
     intake_t *intake;
     arena_t *arena;
     request_t *requests;
@@ -90,9 +92,10 @@ struct intake {
     bool asked;       /* the stream may give a batch */
     int held;         /* batches that hold a connection's place */
     int64_t begun_us; /* the last batch, monotonic */
-    bool crowded;     /* it had several requests */
+    bool gathers;     /* it had a few orders: the next one waits */
     struct event *gather;
     list_t parked;
+    list_t mute;        /* batches that came while no reply could be sent */
     int64_t away_since; /* first time PostgreSQL was not there, or 0 */
     struct event *tick;
     uint64_t *requests, *orders, *refused, *failed;
@@ -100,6 +103,8 @@ struct intake {
 
 /* intake_batch.c: what one read of the streams gave */
 void intake_on_batch(void *ctx, const stream_entry_t *entries, int n);
+/* Begins those that came while Redis took no replies. */
+void intake_unmute(intake_t *in);
 
 /* intake_group.c */
 void intake_gathered(evutil_socket_t fd, short what, void *ctx);

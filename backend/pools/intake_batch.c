@@ -205,6 +205,7 @@ start_batch(batch_t *b)
     request_t **all = arena_array(b->arena, request_t *, n);
     kind_t *kinds = arena_array(b->arena, kind_t, n);
     const route_t **found = arena_array(b->arena, const route_t *, n);
+    int orders = 0;
 
     b->groups++; /* not to end before all are started */
     b->holding++;
@@ -212,7 +213,9 @@ start_batch(batch_t *b)
         all[i] = &b->requests[i];
         found[i] = find_route(all[i]);
         kinds[i] = found[i] ? found[i]->kind : ROUTE_ALONE;
+        orders += kinds[i] == ROUTE_ORDERS;
     }
+    b->intake->gathers = orders > 1 && orders < GATHER_FULL;
     start_shared(b, all, kinds, ROUTE_ORDERS, orders_post);
     start_shared(b, all, kinds, ROUTE_READS, reads_start);
     for (int i = 0; i < b->count; i++) {
@@ -221,6 +224,18 @@ start_batch(batch_t *b)
         }
     }
     group_end(&(group_t){.batch = b, .start = orders_post});
+}
+
+/* The stream's connection may be there again before the one that replies; what
+ * was answered over that one would be lost, and its client left waiting. */
+void
+intake_unmute(intake_t *in)
+{
+    list_t *node;
+
+    while ((node = list_pop(&in->mute))) {
+        start_batch(list_entry(node, batch_t, node));
+    }
 }
 
 void
@@ -249,8 +264,11 @@ intake_on_batch(void *ctx, const stream_entry_t *entries, int n)
     in->asked = false;
     in->held++;
     in->begun_us = clock_mono_us();
-    in->crowded = b->count > 1;
     in->batches++;
-    start_batch(b);
+    if (redis_up(in->worker.redis)) {
+        start_batch(b);
+    } else {
+        list_append(&in->mute, &b->node);
+    }
     intake_read_on(in);
 }

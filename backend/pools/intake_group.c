@@ -208,7 +208,7 @@ intake_read_on(intake_t *in)
         in->worker.stopping) {
         return;
     }
-    if (in->crowded && wait > 0) {
+    if (in->gathers && wait > 0) {
         struct timeval tv = {0, (suseconds_t) wait};
 
         (void) event_add(in->gather, &tv);

@@ -19,7 +19,6 @@ static const pg_statement_t statements[] = {
     [NOTIFY_RELAX] = {"relax", sql_event_relax},
     [NOTIFY_CURSORS] = {"cursors", sql_event_cursors},
     [NOTIFY_PAGE] = {"event_page", sql_event_page},
-    [NOTIFY_AHEAD] = {"event_ahead", sql_event_ahead},
     [NOTIFY_ORDERS] = {"event_orders", sql_event_orders},
     [NOTIFY_ORDER_ITEMS] = {"event_order_items", sql_event_order_items},
     [NOTIFY_SERVICES] = {"event_services", sql_event_services},
@@ -108,7 +107,7 @@ on_hint(void *ctx, const redisReply *reply)
     n->popping = false;
     if (reply && reply->type == REDIS_REPLY_ARRAY) {
         n->hinted = true;
-        n->gap_ms = NOTIFY_READ_GAP_MS;
+        n->gap_us = NOTIFY_READ_GAP_US;
         read_start(n);
         n->relist = true; /* it may have been a registration */
         refresh_soon(n);
@@ -296,7 +295,7 @@ notify_main(const settings_t *s, int number)
     list_init(&n->views);
     n->by_id = map_create();
     n->scratch = arena_create();
-    n->gap_ms = NOTIFY_READ_GAP_MS;
+    n->gap_us = NOTIFY_READ_GAP_US;
     worker_open(&n->worker, s, "notify", number, statements);
     n->worker.pool_ctx = n;
     n->worker.on_pg = on_pg;

@@ -23,13 +23,14 @@
 #include "backend/store/subscriptions.h"
 #include "backend/tmf/event.h"
 
-#define NOTIFY_TICK_MS     1000 /* lock, lost hints, subscriptions */
-#define NOTIFY_SAVE_MS     100  /* cursors of those that took something */
-#define NOTIFY_SAVE_LAZY   10   /* others: each so many times */
-#define NOTIFY_REFRESH_MS  100  /* subscriptions, at a hint */
-#define NOTIFY_READ_GAP_MS 2    /* between two reads at the head */
-#define NOTIFY_READ_MAX_MS 20   /* waiting for an older transaction */
-#define NOTIFY_STOP_MS     5000 /* for calls under way */
+#define NOTIFY_TICK_MS     1000  /* lock, lost hints, subscriptions */
+#define NOTIFY_SAVE_MS     100   /* cursors of those that took something */
+#define NOTIFY_SAVE_LAZY   10    /* others: each so many times */
+#define NOTIFY_REFRESH_MS  100   /* subscriptions, at a hint */
+#define NOTIFY_READ_GAP_US 1000  /* between two reads at the head; twice it */
+#define NOTIFY_READ_FEW    12    /* where a read gives so many */
+#define NOTIFY_READ_MAX_US 20000 /* waiting for an older transaction */
+#define NOTIFY_STOP_MS     5000  /* for calls under way */
 #define NOTIFY_CALL_MS     10000
 #define NOTIFY_CONNECT_MS  3000
 #define NOTIFY_CALLS       512 /* under way in all; one more a listener */
@@ -58,7 +59,6 @@ typedef struct {
     notifier_t *notifier;
     pg_t *pg;
     bool busy;
-    bool ahead; /* rows behind an older transaction were seen */
     position_t from, to;
     arena_t *arena;
     event_page_t page;
@@ -100,8 +100,9 @@ struct notifier {
     lane_t head, behind;
     bool hinted; /* there may be something to read at the head */
     bool relist; /* a subscription may have come or gone */
-    int gap_ms;  /* wait before the head is read again */
-    int64_t read_ms, refreshed_ms;
+    int gap_us;  /* wait before the head is read again */
+    int rest_us; /* after the last read */
+    int64_t read_us, refreshed_ms;
     position_t end; /* the furthest ever read */
     struct event *tick, *save, *again, *stop;
     arena_t *refresh; /* a list is being read */
@@ -124,7 +125,6 @@ enum {
     NOTIFY_RELAX,
     NOTIFY_CURSORS,
     NOTIFY_PAGE,
-    NOTIFY_AHEAD,
     NOTIFY_ORDERS,
     NOTIFY_ORDER_ITEMS,
     NOTIFY_SERVICES,

@@ -29,9 +29,9 @@ lane_end(lane_t *lane)
 }
 
 static void
-read_again(notifier_t *n, int ms)
+read_again(notifier_t *n, int us)
 {
-    struct timeval tv = {ms / 1000, ms % 1000 * 1000};
+    struct timeval tv = {0, us};
 
     n->hinted = true;
     if (!evtimer_pending(n->again, NULL)) {
@@ -156,21 +156,24 @@ lane_done(lane_t *lane)
 {
     notifier_t *n = lane->notifier;
     bool more = !lane->page.complete;
-    bool ahead = lane->ahead;
+    bool ahead = lane->page.ahead;
 
     take_page(lane);
     lane_end(lane);
     if (lane == &n->head) {
-        n->read_ms = clock_mono_ms();
+        n->read_us = clock_mono_us();
+        n->rest_us = lane->page.count < NOTIFY_READ_FEW
+                         ? NOTIFY_READ_GAP_US
+                         : 2 * NOTIFY_READ_GAP_US;
         if (more) {
             n->hinted = true;
         } else if (ahead) {
-            read_again(n, n->gap_ms);
-            n->gap_ms = n->gap_ms * 2 < NOTIFY_READ_MAX_MS
-                            ? n->gap_ms * 2
-                            : NOTIFY_READ_MAX_MS;
+            read_again(n, n->gap_us);
+            n->gap_us = n->gap_us * 2 < NOTIFY_READ_MAX_US
+                            ? n->gap_us * 2
+                            : NOTIFY_READ_MAX_US;
         } else {
-            n->gap_ms = NOTIFY_READ_GAP_MS;
+            n->gap_us = NOTIFY_READ_GAP_US;
         }
     }
     read_start(n);
@@ -293,29 +296,13 @@ on_page(void *ctx, const PGresult *res)
 }
 
 static void
-on_ahead(void *ctx, const PGresult *res)
-{
-    lane_t *lane = ctx;
-
-    lane->ahead = PQntuples(res) == 1 && pg_bool(res, 0, 0);
-}
-
-static void
 lane_read(lane_t *lane, const position_t *from, const position_t *to)
 {
-    notifier_t *n = lane->notifier;
-    bool at_head = lane == &n->head;
-
     lane->busy = true;
-    lane->ahead = false;
     lane->arena = arena_create();
     lane->from = *from;
     lane->to = *to;
     lane->page = (event_page_t){.complete = true, .to = *from};
-    /* Asked first: what commits in between has its own hint. */
-    if (at_head) {
-        event_ahead(lane->pg, NOTIFY_AHEAD, lane->arena, from, on_ahead, lane);
-    }
     event_read(lane->pg, NOTIFY_PAGE, lane->arena, from, to, on_page, lane);
     pg_commit(lane->pg, on_page_end, lane);
 }
@@ -366,7 +353,7 @@ find_behind(notifier_t *n, const position_t *head)
 void
 read_start(notifier_t *n)
 {
-    int64_t gap = NOTIFY_READ_GAP_MS - (clock_mono_ms() - n->read_ms);
+    int64_t gap = n->read_us + n->rest_us - clock_mono_us();
     position_t head;
     bool room;
 

@@ -207,6 +207,7 @@ base_open(void)
     struct event_base *base;
 
     event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK |
+                                   EVENT_BASE_FLAG_PRECISE_TIMER |
                                    EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
     base = event_base_new_with_config(cfg);
     event_config_free(cfg);

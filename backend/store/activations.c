@@ -72,12 +72,14 @@ const char sql_activation_due[] =
     "  ORDER BY due_at LIMIT $1::int FOR UPDATE SKIP LOCKED) d"
     " WHERE a.id = d.id RETURNING a.id, a.family";
 
+/* Not those that wait for their start date: due_at is that date then. */
 const char sql_activation_rebuild[] =
-    "SELECT id, family FROM activation"
-    " WHERE owner IS NULL AND due_at IS NOT NULL"
-    " AND ((run IS NULL AND due_at <= now() + interval '11 seconds')"
-    "  OR (signals > 0 AND due_at <= now() + interval '11 seconds'))"
-    " ORDER BY due_at LIMIT 20000";
+    "SELECT a.id, a.family FROM activation a"
+    " JOIN service_order o ON o.id = a.order_id"
+    " WHERE a.owner IS NULL AND a.due_at <= now() + interval '11 seconds'"
+    " AND (a.signals > 0 OR (a.run IS NULL"
+    "  AND coalesce(o.requested_start, '-infinity') <= now()))"
+    " ORDER BY a.due_at LIMIT 20000";
 
 const char sql_activation_lost[] =
     "UPDATE activation SET owner = NULL,"

@@ -8,11 +8,17 @@
 
 #include <inttypes.h>
 
-/* $6: rows, $7: bytes of data; the first row is always given. The last column
- * is how many rows there were before the bytes were counted. */
+/* $6: rows, $7: bytes of data; the first row is always given. The last columns
+ * are how many rows there were before the bytes were counted, and whether there
+ * are others behind a transaction that still runs; without an event there is
+ * one row that says only this. */
 const char sql_event_page[] =
     "SELECT p.xid, p.seq, p.id, p.at, p.api, p.type, p.resource_id, p.data,"
-    " p.correlation, p.rows FROM (SELECT e.*, count(*) OVER () AS rows,"
+    " p.correlation, p.rows, h.ahead FROM (SELECT EXISTS (SELECT 1 FROM event"
+    " WHERE (xid, seq) > ($1::text::xid8, $2::bigint)"
+    " AND xid >= pg_snapshot_xmin(pg_current_snapshot())"
+    " AND at > coalesce($5::timestamptz, '-infinity')) AS ahead) h"
+    " LEFT JOIN (SELECT e.*, count(*) OVER () AS rows,"
     " coalesce(sum(octet_length(e.data::text)) OVER (ORDER BY e.xid, e.seq"
     " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before"
     " FROM (SELECT * FROM event WHERE (xid, seq) > ($1::text::xid8,"
@@ -20,13 +26,7 @@ const char sql_event_page[] =
     " AND xid < pg_snapshot_xmin(pg_current_snapshot())"
     " AND at > coalesce($5::timestamptz, '-infinity')"
     " ORDER BY xid, seq LIMIT $6::bigint) e) p"
-    " WHERE p.before < $7::bigint ORDER BY p.xid, p.seq";
-
-const char sql_event_ahead[] =
-    "SELECT EXISTS (SELECT 1 FROM event"
-    " WHERE (xid, seq) > ($1::text::xid8, $2::bigint)"
-    " AND xid >= pg_snapshot_xmin(pg_current_snapshot())"
-    " AND at > coalesce($3::timestamptz, '-infinity'))";
+    " ON p.before < $7::bigint ORDER BY p.xid, p.seq";
 
 const char sql_event_relax[] =
     "SELECT set_config('synchronous_commit', 'off', true)";
@@ -97,7 +97,8 @@ enum {
     COL_RESOURCE,
     COL_DATA,
     COL_CORRELATION,
-    COL_ROWS
+    COL_ROWS,
+    COL_AHEAD
 };
 
 static void
@@ -126,10 +127,11 @@ void
 event_page(arena_t *a, const PGresult *res, const position_t *after,
            event_page_t *ret)
 {
-    int n = PQntuples(res);
+    int n = pg_is_null(res, 0, COL_XID) ? 0 : PQntuples(res);
 
     ret->count = n;
     ret->complete = true;
+    ret->ahead = pg_bool(res, 0, COL_AHEAD);
     ret->to = *after;
     if (n == 0) {
         return;
@@ -142,18 +144,6 @@ event_page(arena_t *a, const PGresult *res, const position_t *after,
     ret->to = event_position(&ret->events[n - 1]);
     ret->complete =
         n < EVENT_PAGE_ROWS && pg_long(res, 0, COL_ROWS) == (int64_t) n;
-}
-
-void
-event_ahead(pg_t *pg, int stmt, arena_t *a, const position_t *after,
-            pg_result_fn fn, void *ctx)
-{
-    pg_params_t p;
-
-    pg_params(&p, a);
-    add_position(&p, after);
-    add_oldest(&p, after);
-    pg_exec(pg, stmt, &p, fn, ctx);
 }
 
 void

@@ -33,7 +33,6 @@ typedef struct {
 int position_compare(const position_t *a, const position_t *b);
 
 extern const char sql_event_page[];
-extern const char sql_event_ahead[];
 extern const char sql_event_relax[];
 extern const char sql_event_cursors[];
 extern const char sql_event_session[];
@@ -52,6 +51,8 @@ typedef struct {
     event_document_t *documents; /* one an event */
     int count;
     bool complete; /* there was nothing more to read */
+    bool ahead;    /* but committed events that no page shows yet, because an
+                      older transaction still runs */
     position_t to; /* of the last event; that asked for when there is none */
 } event_page_t;
 
@@ -63,11 +64,6 @@ void event_read(pg_t *pg, int stmt, arena_t *a, const position_t *after,
 /* Copies the result to a. */
 void event_page(arena_t *a, const PGresult *res, const position_t *after,
                 event_page_t *ret);
-
-/* One row, one boolean: are there committed events that a page does not show
- * yet, because an older transaction still runs? */
-void event_ahead(pg_t *pg, int stmt, arena_t *a, const position_t *after,
-                 pg_result_fn fn, void *ctx);
 
 /*
  * Moves cursors forward, never back. To be sent behind sql_event_relax (no

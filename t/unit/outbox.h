@@ -25,7 +25,6 @@ enum {
     SESSION,
     LOCK,
     PAGE,
-    AHEAD,
     RELAX,
     CURSORS,
     ORDERS,
@@ -41,7 +40,6 @@ static const pg_statement_t statements[] = {
     [SESSION] = {"session", sql_event_session},
     [LOCK] = {"lock", sql_event_lock},
     [PAGE] = {"page", sql_event_page},
-    [AHEAD] = {"ahead", sql_event_ahead},
     [RELAX] = {"relax", sql_event_relax},
     [CURSORS] = {"cursors", sql_event_cursors},
     [ORDERS] = {"orders", sql_event_orders},
@@ -146,12 +144,7 @@ on_flag(void *ctx, const PGresult *res)
 static inline bool
 is_ahead(position_t after)
 {
-    segment_t s = {0};
-
-    event_ahead(pg, AHEAD, arena, &after, on_flag, &s);
-    commit(&s);
-    assert_int_equal(s.rows, 1);
-    return s.flag;
+    return read_page(after, POSITION_END).ahead;
 }
 
 #define EVENT(resource, data)                                          \

@@ -29,22 +29,13 @@ sub in_flight {
     SQL
 }
 
-# The event log holds only what somebody listens to: whoever wants to audit
-# it listens from the beginning on, to what never happens.
+# The event log holds only what somebody asks to be told: whoever wants to audit
+# it asks for everything from the beginning on, at a place that never answers.
 sub keep_events {
     my ($t) = @_;
-    my %never = (
-        serviceOrdering  => 'ServiceOrderDeleteEvent',
-        serviceInventory => 'ServiceDeleteEvent',
-    );
-    for my $api (sort keys %never) {
-        my $reply = $t->post(
-            "/tmf-api/$api/v4/hub",
-            {
-                callback => 'http://127.0.0.1:9/nobody',
-                query    => "eventType=$never{$api}",
-            }
-        );
+    for my $api (qw(serviceOrdering serviceInventory)) {
+        my $reply = $t->post("/tmf-api/$api/v4/hub",
+            { callback => 'http://127.0.0.1:9/nobody' });
         $reply->{status} == 201 or die "hub: $reply->{content}\n";
     }
 }
@@ -283,6 +274,11 @@ sub events {
       join service_order_state s on s.id::text = e.resource_id
       where told !~ ('^created inProgress( pendingExternal inProgress){0,'
         || s.item_count || '} completed$')
+    SQL
+    nothing($t, <<~'SQL', 'nothing begun before its start date');
+    select o.id, o.requested_start, s.start_at
+      from service_order o join service_order_state s using (id)
+      where s.start_at < o.requested_start
     SQL
     nothing($t, <<~'SQL', 'of each service: created, then state by state');
     select * from (
