@@ -30,7 +30,7 @@
  * busy machine everybody waits for that. Who comes alone, one request after
  * the other, never waits, and a batch of FULL orders is large enough.
  */
-#define GATHER_US   3000
+#define GATHER_US   2000
 #define GATHER_FULL 8
 
 typedef struct intake intake_t;
