@@ -15,6 +15,9 @@
  * function scan with a tuple store each): for thirteen columns half the time
  * at 2 rows, three quarters at 256; from about 2,000 on it is the slower one,
  * as a text array is walked to the value. So it is given no more than this.
+ * Where the rows are joined, unnest() of the key WITH ORDINALITY gives n: the
+ * planner takes it for a handful of rows and goes by the index, while it takes
+ * generate_series() for a thousand and might scan what was small once.
  */
 #define ROWS_A_STATEMENT 512
 

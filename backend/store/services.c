@@ -53,10 +53,10 @@ const char sql_configuration_update[] =
     " resources = coalesce(u.resources::json, c.resources),"
     " valid_to = CASE WHEN u.state = 'terminated' THEN now()"
     "  ELSE c.valid_to END"
-    " FROM (SELECT ($1::uuid[])[n] AS id, ($2::text[])[n] AS state,"
+    " FROM (SELECT g.id, ($2::text[])[n] AS state,"
     " ($3::text[])[n] AS operating, ($4::text[])[n] AS chars,"
-    " ($5::text[])[n] AS resources FROM generate_series(1,"
-    " cardinality($1::uuid[])) AS g(n)) AS u"
+    " ($5::text[])[n] AS resources"
+    " FROM unnest($1::uuid[]) WITH ORDINALITY AS g(id, n)) AS u"
     " WHERE c.id = u.id";
 
 const char sql_configuration_history[] =
