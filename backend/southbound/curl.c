@@ -481,22 +481,18 @@ copy(char **at, str_t s)
     return start;
 }
 
-/* Bytes for copies of all its strings, NULs included. */
+/* Bytes for copies of all its strings: three and the headers, each with a
+ * NUL, and the content type as a header. */
 static size_t
-request_size(const http_request_t *r, const char *type)
+request_size(const http_request_t *r)
 {
-    size_t n = strlen(r->url) + strlen(r->method) + r->body.len + 3;
-
-    n += sizeof("Content-Type: ") + strlen(type);
-    for (int i = http_header_count(r); i > 0; i--) {
-        n += strlen(r->headers[i - 1]) + 1;
-    }
-    return n;
+    return http_request_bytes(r) + 3 + (size_t) http_header_count(r) +
+           sizeof("Content-Type: ");
 }
 
 /* curl only reads the list, so it needs no allocation of curl's. */
 static void
-set_headers(call_t *c, const http_request_t *r, const char *type, char **at)
+set_headers(call_t *c, const http_request_t *r, char **at)
 {
     static char no_expect[] = "Expect:"; /* or a body over 1 MB waits 1 s */
     struct curl_slist *h = c->headers;
@@ -506,7 +502,7 @@ set_headers(call_t *c, const http_request_t *r, const char *type, char **at)
     /* without a value: none, where curl would name a form's */
     (h++)->data = *at;
     *at += sprintf(*at, "Content-Type:%s%s", r->body.len > 0 ? " " : "",
-                   r->body.len > 0 ? type : "") +
+                   r->body.len > 0 ? r->content_type : "") +
            1;
     for (int i = 0; i < n; i++) {
         (h++)->data = copy(at, str_of(r->headers[i]));
@@ -539,9 +535,7 @@ set_method(call_t *c, const char *method, str_t body)
 static CURLcode
 set_request(call_t *c, const http_request_t *r)
 {
-    const char *type =
-        r->content_type != NULL ? r->content_type : "application/json";
-    size_t size = request_size(r, type);
+    size_t size = request_size(r);
     char *at, *url, *body;
 
     if (size > c->text_size) {
@@ -551,13 +545,11 @@ set_request(call_t *c, const http_request_t *r)
     at = c->text;
     url = copy(&at, str_of(r->url));
     body = copy(&at, r->body);
-    set_headers(c, r, type, &at);
+    set_headers(c, r, &at);
     set_method(c, copy(&at, str_of(r->method)), (str_t){body, r->body.len});
-    curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS,
-                     (long) http_limit(r->timeout_ms, HTTP_TIMEOUT_MS));
-    curl_easy_setopt(
-        c->easy, CURLOPT_CONNECTTIMEOUT_MS,
-        (long) http_limit(r->connect_timeout_ms, HTTP_CONNECT_MS));
+    curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long) r->timeout_ms);
+    curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     (long) r->connect_timeout_ms);
     return curl_easy_setopt(c->easy, CURLOPT_URL, url);
 }
 

@@ -15,6 +15,8 @@
 #include "backend/base/arena.h"
 #include "backend/southbound/http_path.h"
 
+enum { TIMEOUT_MS = 30000, CONNECT_MS = 5000 };
+
 struct http {
     plain_t *plain;
     curl_path_t *curl;
@@ -132,6 +134,18 @@ has_control(const char *z)
     return false;
 }
 
+size_t
+http_request_bytes(const http_request_t *r)
+{
+    size_t n = strlen(r->method) + strlen(r->url) + r->body.len;
+
+    n += r->content_type != NULL ? strlen(r->content_type) : 0;
+    for (int i = http_header_count(r); i > 0; i--) {
+        n += strlen(r->headers[i - 1]);
+    }
+    return n;
+}
+
 /* NULL: nothing is wrong. */
 static const char *
 find_fault(const http_request_t *r)
@@ -151,6 +165,9 @@ find_fault(const http_request_t *r)
         if (has_control(r->headers[i - 1])) {
             return "a control character in a header";
         }
+    }
+    if (http_request_bytes(r) > HTTP_MAX_REQUEST) {
+        return "the request is too large";
     }
     return NULL;
 }
@@ -300,19 +317,38 @@ read_url(const char *url, http_target_t *ret)
     return true;
 }
 
+/* What the caller left open, alike for both ways. */
+static http_request_t
+with_defaults(const http_request_t *r)
+{
+    http_request_t full = *r;
+
+    if (full.content_type == NULL) {
+        full.content_type = "application/json";
+    }
+    if (full.timeout_ms <= 0) {
+        full.timeout_ms = TIMEOUT_MS;
+    }
+    if (full.connect_timeout_ms <= 0) {
+        full.connect_timeout_ms = CONNECT_MS;
+    }
+    return full;
+}
+
 http_call_t *
 http_send(http_t *h, const http_request_t *r, http_answer_fn fn, void *ctx)
 {
-    const char *fault = find_fault(r);
+    const http_request_t full = with_defaults(r);
+    const char *fault = find_fault(&full);
     http_target_t target;
 
     if (fault != NULL) {
         return plain_refuse(h->plain, fault, fn, ctx);
     }
-    if (!h->proxied && !has_odd_header(r) && read_url(r->url, &target)) {
-        return plain_send(h->plain, r, &target, fn, ctx);
+    if (!h->proxied && !has_odd_header(&full) && read_url(full.url, &target)) {
+        return plain_send(h->plain, &full, &target, fn, ctx);
     }
-    return curl_path_send(h->curl, r, fn, ctx);
+    return curl_path_send(h->curl, &full, fn, ctx);
 }
 
 void

@@ -22,8 +22,9 @@
 
 #include "proto/str.h"
 
-#define HTTP_MAX_ANSWER  1048576 /* bytes of an answer's body */
-#define HTTP_MAX_HEADERS 16      /* extra headers of a request */
+#define HTTP_MAX_ANSWER  1048576    /* bytes of an answer's body */
+#define HTTP_MAX_REQUEST (64 << 20) /* bytes of URL, headers and body */
+#define HTTP_MAX_HEADERS 16         /* extra headers of a request */
 
 typedef struct http http_t;
 
@@ -40,8 +41,8 @@ typedef struct {
     str_t body;               /* copied; empty: none */
     const char *content_type; /* NULL: application/json */
     const char *headers[HTTP_MAX_HEADERS]; /* "Name: value", NULL-ended */
-    int timeout_ms;                        /* the whole call */
-    int connect_timeout_ms;
+    int timeout_ms;         /* the whole call; not above 0: 30000 */
+    int connect_timeout_ms; /* not above 0: 5000 */
 } http_request_t;
 
 typedef struct {

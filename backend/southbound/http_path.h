@@ -1,24 +1,18 @@
 /*
  * The two ways a call can go, behind http.h: plain.c, our own, and curl.c.
  * Each answers from the loop only and may be closed from inside an answer.
+ * A request has been judged when it comes here, and its defaults are filled
+ * in: content type and time-outs are there.
  */
 #ifndef TURNUP_SOUTHBOUND_HTTP_PATH_H
 #define TURNUP_SOUTHBOUND_HTTP_PATH_H
 
 #include "backend/southbound/http.h"
 
-enum { HTTP_TIMEOUT_MS = 30000, HTTP_CONNECT_MS = 5000 };
-
 /* Every call begins with this. */
 struct http_call {
     void (*cancel)(http_call_t *c);
 };
-
-static inline int
-http_limit(int ms, int dflt)
-{
-    return ms > 0 ? ms : dflt;
-}
 
 static inline int
 http_header_count(const http_request_t *r)
@@ -31,6 +25,9 @@ http_header_count(const http_request_t *r)
     return n;
 }
 
+/* Bytes of all that the caller gave: method, URL, content type, headers,
+ * body. At most HTTP_MAX_REQUEST. */
+size_t http_request_bytes(const http_request_t *r);
 /* One of the caller's headers has this name. */
 bool http_has_header(const http_request_t *r, const char *name);
 /* Seconds or a date (RFC 9110, 10.2.3) as seconds from now; -1: neither, or

@@ -21,7 +21,7 @@ enum {
     SLOW_TICK_MS = 5000, /* when nothing is under way */
     SPARE_CALLS_MAX = 1024,
     KEEP_BYTES = 65536, /* a larger buffer is given back at once */
-    REQUEST_MAX = 64 << 20
+    OWN_BYTES = 1 << 20 /* what we put to a request: more than enough */
 };
 
 int64_t
@@ -334,7 +334,7 @@ call_take(plain_t *p, http_answer_fn fn, void *ctx)
         c->plain = p;
         list_init(&c->node);
         list_init(&c->turn);
-        buf_init(&c->request, REQUEST_MAX);
+        buf_init(&c->request, HTTP_MAX_REQUEST + OWN_BYTES);
         http_parse_init(&c->answer, HTTP_MAX_ANSWER);
     }
     c->host = NULL;
@@ -387,9 +387,7 @@ write_head(buf_t *b, const http_request_t *r, const http_target_t *target,
         put_header(b, "Accept: ", STR("*/*"));
     }
     if (r->body.len > 0 && !http_has_header(r, "Content-Type")) {
-        put_header(b, "Content-Type: ",
-                   r->content_type != NULL ? str_of(r->content_type)
-                                           : STR("application/json"));
+        put_header(b, "Content-Type: ", str_of(r->content_type));
     }
     if (says_length(r)) {
         char digits[24];
@@ -397,7 +395,7 @@ write_head(buf_t *b, const http_request_t *r, const http_target_t *target,
 
         put_header(b, "Content-Length: ", (str_t){digits, (size_t) n});
     }
-    for (int i = 0; i < HTTP_MAX_HEADERS && r->headers[i] != NULL; i++) {
+    for (int i = 0, n = http_header_count(r); i < n; i++) {
         put_header(b, r->headers[i], STR_NONE);
     }
     buf_put(b, "\r\n", 2);
@@ -414,11 +412,11 @@ plain_send(plain_t *p, const http_request_t *r, const http_target_t *target,
     write_head(&c->request, r, target, p->user_agent);
     buf_str(&c->request, r->body);
     if (buf_failed(&c->request)) {
-        call_fail(c, "the request is too large");
+        call_fail(c, "no memory for the request");
         return &c->base;
     }
-    c->timeout_ms = http_limit(r->timeout_ms, HTTP_TIMEOUT_MS);
-    c->connect_ms = http_limit(r->connect_timeout_ms, HTTP_CONNECT_MS);
+    c->timeout_ms = r->timeout_ms;
+    c->connect_ms = r->connect_timeout_ms;
     c->deadline = plain_now() + c->timeout_ms;
     plain_wake(p, c->deadline);
     h = host_find(p, target->host, target->port);

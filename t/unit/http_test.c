@@ -511,6 +511,26 @@ a_large_request(void **state)
     free(body);
 }
 
+/* Nothing of it is written, nor even read. */
+static void
+a_request_over_the_limit(void **state)
+{
+    char *body = xcalloc(1, HTTP_MAX_REQUEST);
+    http_request_t r = {.method = "POST",
+                        .url = url_of("/accepted"),
+                        .body = {body, HTTP_MAX_REQUEST}};
+    answer_t a = call(&r);
+
+    (void) state;
+    assert_int_equal(a.status, 0);
+    assert_false(a.sent);
+    assert_string_equal(a.error, "the request is too large");
+    r.body.len = 2;
+    assert_int_equal(call(&r).status, 202);
+    assert_int_equal(requests, 1);
+    free(body);
+}
+
 static void
 what_cannot_be_sent(void **state)
 {
@@ -871,6 +891,7 @@ main(void)
         TEST(ways_to_send_a_body),
         TEST(bodies_up_to_the_limit),
         TEST(a_large_request),
+        TEST(a_request_over_the_limit),
         TEST(what_cannot_be_sent),
         TEST(nobody_listens),
         TEST(no_answer_in_time),
