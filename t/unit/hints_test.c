@@ -1,53 +1,22 @@
 /* Hints, as they lie in Redis.
  * rooms: proto backend/base backend/pools */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "t/unit/redis_server.h"
 
 #include "backend/pools/hints.h"
-#include "t/unit/servers.h"
 
 enum { MANY = 70, AN_ENTRY = 32 };
 
-static server_t server;
-static char address[128];
-static struct event_base *base;
 static redis_t *redis;
 static arena_t *arena;
 static settings_t settings;
 static char prefix[512];
 
 static int
-start(void **state)
-{
-    (void) state;
-    log_init("test", LOG_ERROR);
-    server_folder(&server);
-    redis_server_start(&server, NULL);
-    snprintf(address, sizeof(address), "unix:%s", server.socket);
-    return 0;
-}
-
-static int
-stop(void **state)
-{
-    (void) state;
-    server_stop(&server, SIGTERM);
-    server_remove(&server);
-    return 0;
-}
-
-static int
 setup(void **state)
 {
-    const redis_address_t a = {.address = address};
-
     (void) state;
     base = event_base_new();
-    redis = redis_open(base, &a, NULL, NULL);
+    redis = redis_open(base, &server_address, NULL, NULL);
     arena = arena_create();
     snprintf(prefix, sizeof(prefix), "x:");
     settings.prefix = prefix;
@@ -280,5 +249,5 @@ main(void)
         TEST(a_very_long_prefix),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start_server, stop_server);
 }

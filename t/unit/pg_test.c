@@ -1,14 +1,5 @@
 /* The pipelined connection, against a PostgreSQL of its own. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "backend/base/log.h"
-#include "backend/store/pg.h"
-#include "t/unit/servers.h"
+#include "t/unit/pg_server.h"
 
 enum {
     INSERT,
@@ -49,7 +40,7 @@ static const pg_statement_t statements[] = {
     {NULL, NULL},
 };
 
-static const char schema[] =
+static const char tables[] =
     "create table item (id uuid primary key, n int8, at timestamptz, "
     "ok bool, doc json);"
     "create table child (id uuid references item deferrable initially "
@@ -57,11 +48,6 @@ static const char schema[] =
     "create function raise_state(s text) returns int language plpgsql as "
     "$$ begin raise exception 'raised' using errcode = s; end $$;";
 
-static server_t server;
-static char conninfo[128];
-static struct event_base *base;
-static arena_t *arena;
-static pg_t *pg;
 static int ups, downs;
 
 typedef struct {
@@ -71,20 +57,6 @@ typedef struct {
     char message[256];
     int64_t number; /* first column of the last result's first row */
 } segment_t;
-
-static void
-sql(const char *text)
-{
-    PGconn *conn = PQconnectdb(conninfo);
-    PGresult *res = PQexec(conn, text);
-
-    if (PQresultStatus(res) != PGRES_COMMAND_OK &&
-        PQresultStatus(res) != PGRES_TUPLES_OK) {
-        fail_msg("%s: %s", text, PQerrorMessage(conn));
-    }
-    PQclear(res);
-    PQfinish(conn);
-}
 
 static void
 on_state(void *ctx, bool up)
@@ -173,20 +145,8 @@ static int
 start(void **state)
 {
     (void) state;
-    log_init("test", LOG_ERROR);
-    postgres_server_create(&server);
-    snprintf(conninfo, sizeof(conninfo),
-             "host=%s user=postgres dbname=postgres", server.dir);
-    sql(schema);
-    return 0;
-}
-
-static int
-stop(void **state)
-{
-    (void) state;
-    server_stop(&server, SIGINT);
-    server_remove(&server);
+    start_server();
+    sql(tables);
     return 0;
 }
 
@@ -195,24 +155,11 @@ setup(void **state)
 {
     (void) state;
     sql("truncate item, child");
-    base = event_base_new();
-    arena = arena_create();
     ups = downs = 0;
-    pg = pg_open(base, conninfo, statements, on_state, &ups);
+    open_connection(statements, on_state, &ups);
     assert_false(pg_up(pg));
     LOOP_UNTIL(base, pg_up(pg));
     assert_int_equal(ups, 1);
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void) state;
-    pg_close(pg);
-    pg = NULL;
-    arena_free(arena);
-    event_base_free(base);
     return 0;
 }
 

@@ -1,26 +1,17 @@
 /* The Redis connection: against Redis, and against a peer that says what a
  * test wants it to say. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "t/unit/redis_server.h"
 
 #include <arpa/inet.h>
-#include <cmocka.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
 
 #include "backend/base/arena.h"
-#include "backend/base/log.h"
-#include "backend/base/redis.h"
-#include "t/unit/servers.h"
 
 #define PASSWORD "se cret\r\n"
 
-static server_t server, locked;
-static char address[128];
-static struct event_base *base;
+static server_t locked; /* the one that asks for a password */
 static redis_t *redis;
 static int ups, downs;
 
@@ -71,25 +62,17 @@ open_at(const char *where, const char *password, int db)
 static int
 start(void **state)
 {
-    (void) state;
-    log_init("test", LOG_ERROR);
-    server_folder(&server);
-    redis_server_start(&server, NULL);
-    snprintf(address, sizeof(address), "unix:%s", server.socket);
     server_folder(&locked);
     redis_server_start(&locked, PASSWORD);
-    return 0;
+    return start_server(state);
 }
 
 static int
 stop(void **state)
 {
-    (void) state;
-    server_stop(&server, SIGTERM);
     server_stop(&locked, SIGTERM);
-    server_remove(&server);
     server_remove(&locked);
-    return 0;
+    return stop_server(state);
 }
 
 static int

@@ -1,20 +1,10 @@
 /* Rows for multi-row statements, and the table of statements, against a
  * PostgreSQL of its own with the schema that is shipped.
  * rooms: proto backend/base backend/store */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "t/unit/pg_server.h"
 
-#include <cmocka.h>
-
-#include "backend/base/log.h"
 #include "backend/store/rows.h"
 #include "backend/store/statements.h"
-#include "t/unit/servers.h"
-
-#define SCHEMA     "sql/001_turnup.sql"
-#define SCHEMA_MAX 262144
 
 enum { INSERT, SELECT, IDS, TEXTS };
 
@@ -31,91 +21,24 @@ static const pg_statement_t statements[] = {
     {NULL, NULL},
 };
 
-static server_t server;
-static char conninfo[128];
-static struct event_base *base;
-static arena_t *arena;
-static pg_t *pg;
-
-static PGresult *
-sql(PGconn *conn, const char *text)
-{
-    PGresult *res = PQexec(conn, text);
-
-    if (PQresultStatus(res) != PGRES_COMMAND_OK &&
-        PQresultStatus(res) != PGRES_TUPLES_OK) {
-        fail_msg("%.100s: %s", text, PQerrorMessage(conn));
-    }
-    return res;
-}
-
-static char *
-schema_text(void)
-{
-    char *text = xcalloc(1, SCHEMA_MAX);
-    FILE *f = fopen(SCHEMA, "r");
-    size_t n;
-
-    if (!f) {
-        fail_msg(SCHEMA " cannot be read (run from the repository's root)");
-    }
-    n = fread(text, 1, SCHEMA_MAX, f);
-    fclose(f);
-    assert_in_range(n, 1, SCHEMA_MAX - 1);
-    return text;
-}
-
 static int
 start(void **state)
 {
-    char *schema = schema_text();
-    PGconn *conn;
-
     (void) state;
-    log_init("test", LOG_ERROR);
-    postgres_server_create(&server);
-    snprintf(conninfo, sizeof(conninfo),
-             "host=%s user=postgres dbname=postgres", server.dir);
-    conn = PQconnectdb(conninfo);
-    PQclear(sql(conn, schema));
-    PQclear(sql(conn, "create table line (u uuid, t text, i int4, l int8,"
-                      " b bool, z timestamptz)"));
-    PQfinish(conn);
-    free(schema);
-    return 0;
-}
-
-static int
-stop(void **state)
-{
-    (void) state;
-    server_stop(&server, SIGINT);
-    server_remove(&server);
+    start_server();
+    create_schema();
+    sql("create table line (u uuid, t text, i int4, l int8, b bool,"
+        " z timestamptz)");
     return 0;
 }
 
 static int
 setup(void **state)
 {
-    PGconn *conn = PQconnectdb(conninfo);
-
     (void) state;
-    PQclear(sql(conn, "truncate line"));
-    PQfinish(conn);
-    base = event_base_new();
-    arena = arena_create();
-    pg = pg_open(base, conninfo, statements, NULL, NULL);
+    sql("truncate line");
+    open_connection(statements, NULL, NULL);
     LOOP_UNTIL(base, pg_up(pg));
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void) state;
-    pg_close(pg);
-    event_base_free(base);
-    arena_free(arena);
     return 0;
 }
 
@@ -411,7 +334,7 @@ no_plan_reads_a_growing_table(void **state)
     PGconn *conn = PQconnectdb(conninfo);
 
     (void) state;
-    PQclear(sql(conn, store_setup));
+    PQclear(sql_in(conn, store_setup));
     for (int n = 0; store_statements[n].sql; n++) {
         const pg_statement_t *s = &store_statements[n];
         char text[1024] = "";
@@ -428,7 +351,7 @@ no_plan_reads_a_growing_table(void **state)
             strcat(text, ",null");
         }
         strcat(text, params ? ")" : "");
-        res = sql(conn, text);
+        res = sql_in(conn, text);
         for (int i = 0; i < PQntuples(res); i++) {
             const char *line = PQgetvalue(res, i, 0);
             const char *scan = strstr(line, "Seq Scan on ");

@@ -1,24 +1,13 @@
 /* The consumer, against a Redis of its own; a second, blocking connection
  * plays producer, rival and inspector. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "t/unit/redis_server.h"
 
 #include "backend/base/arena.h"
-#include "backend/base/log.h"
 #include "backend/base/stream.h"
-#include "t/unit/servers.h"
 
 enum { SEEN_MAX = 4096 };
 
-static server_t server;
-static char address[128];
-static redis_address_t where = {.address = address};
 static redisContext *probe;
-static struct event_base *base;
 static stream_t *stream;
 
 /* What on_batch() was given. */
@@ -159,7 +148,7 @@ static void
 open_stream(int batch, int claim_idle_ms, int stream_count)
 {
     const stream_options_t o = {
-        .address = &where,
+        .address = &server_address,
         .streams = {"s1", "s2", "s3"},
         .stream_count = stream_count,
         .group = "g",
@@ -177,11 +166,7 @@ open_stream(int batch, int claim_idle_ms, int stream_count)
 static int
 start(void **state)
 {
-    (void) state;
-    log_init("test", LOG_ERROR);
-    server_folder(&server);
-    redis_server_start(&server, NULL);
-    snprintf(address, sizeof(address), "unix:%s", server.socket);
+    (void) start_server(state);
     probe = redisConnectUnix(server.socket);
     return probe == NULL || probe->err;
 }
@@ -189,11 +174,8 @@ start(void **state)
 static int
 stop(void **state)
 {
-    (void) state;
     redisFree(probe);
-    server_stop(&server, SIGTERM);
-    server_remove(&server);
-    return 0;
+    return stop_server(state);
 }
 
 static int
