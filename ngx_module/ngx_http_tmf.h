@@ -28,6 +28,7 @@
 
 #include "proto/buf.h"
 #include "proto/error.h"
+#include "proto/etag.h"
 #include "proto/frame.h"
 #include "proto/keys.h"
 #include "proto/schema.h"
@@ -92,6 +93,8 @@ typedef struct {
     ngx_table_elt_t *forwarded_proto;
     ngx_table_elt_t *forwarded_host;
     ngx_table_elt_t *content_encoding;
+    ngx_table_elt_t *if_match;
+    ngx_table_elt_t *if_none_match;
     ngx_uint_t idempotency_keys; /* how often it was sent */
 } ngx_http_tmf_headers_t;
 
@@ -107,10 +110,11 @@ typedef struct {
     str_t base;
     str_t subject;
     ngx_http_tmf_headers_t headers;
-    uint64_t started_us;       /* monotonic; 0: the handler never saw it */
-    ngx_http_tmf_slot_t *slot; /* while it waits for a reply */
-    ngx_chain_t *error;        /* _filter: body in place of nginx's own */
-    unsigned replied : 1;      /* the answer is ours */
+    etag_conditions_t conditions; /* of what can be read by its id */
+    uint64_t started_us;          /* monotonic; 0: the handler never saw it */
+    ngx_http_tmf_slot_t *slot;    /* while it waits for a reply */
+    ngx_chain_t *error;           /* _filter: body in place of nginx's own */
+    unsigned replied : 1;         /* the answer is ours */
     unsigned error_sent : 1;
 } ngx_http_tmf_ctx_t;
 

@@ -59,6 +59,18 @@ ngx_http_tmf_add_header(ngx_http_request_t *r, str_t name, str_t value)
     return NGX_OK;
 }
 
+static void
+set_content_type(ngx_http_request_t *r, str_t type)
+{
+    const char *semicolon =
+        type.len > 0 ? memchr(type.data, ';', type.len) : NULL;
+
+    r->headers_out.content_type = (ngx_str_t){type.len, (u_char *) type.data};
+    r->headers_out.content_type_len =
+        semicolon ? (size_t) (semicolon - type.data) : type.len;
+    r->headers_out.content_type_lowcase = NULL;
+}
+
 /* Header first, then the one buffer; body is in r->pool or constant. */
 static ngx_int_t
 send_buffer(ngx_http_request_t *r, ngx_uint_t status, ngx_buf_t *buf)
@@ -71,22 +83,18 @@ send_buffer(ngx_http_request_t *r, ngx_uint_t status, ngx_buf_t *buf)
     }
     r->headers_out.status = status;
     r->headers_out.content_length_n = buf->last - buf->pos;
+    if (status == NGX_HTTP_NOT_MODIFIED) { /* nginx sends no body with it */
+        ngx_http_clear_content_length(r);
+        set_content_type(r, STR_NONE);
+    }
+    /* Conditions were judged where the change was made: nginx would judge by
+     * the ETag of what came out of it, and call a change that is made failed. */
+    r->disable_not_modified = 1;
     ngx_int_t rc = ngx_http_send_header(r);
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
         return rc;
     }
     return ngx_http_output_filter(r, &out);
-}
-
-static void
-set_content_type(ngx_http_request_t *r, str_t type)
-{
-    const char *semicolon = memchr(type.data, ';', type.len);
-
-    r->headers_out.content_type = (ngx_str_t){type.len, (u_char *) type.data};
-    r->headers_out.content_type_len =
-        semicolon ? (size_t) (semicolon - type.data) : type.len;
-    r->headers_out.content_type_lowcase = NULL;
 }
 
 static ngx_buf_t *
@@ -235,6 +243,16 @@ is_reserved(str_t name)
     return 0;
 }
 
+/* The last header added is the ETag: a filter that changes the body (gzip)
+ * makes it weak, where it knows of it. */
+static void
+note_etag(ngx_http_request_t *r)
+{
+    ngx_list_part_t *part = r->headers_out.headers.last;
+
+    r->headers_out.etag = &((ngx_table_elt_t *) part->elts)[part->nelts - 1];
+}
+
 /* Names and values point into the copy of the frame in r->pool. */
 static ngx_int_t
 add_frame_headers(ngx_http_request_t *r, str_t rest)
@@ -250,6 +268,8 @@ add_frame_headers(ngx_http_request_t *r, str_t rest)
         } else if (!is_reserved(name) &&
                    ngx_http_tmf_add_header(r, name, value) != NGX_OK) {
             return NGX_ERROR;
+        } else if (name.len == 4 && strncasecmp(name.data, "ETag", 4) == 0) {
+            note_etag(r);
         }
     }
     return more == 0 ? NGX_OK : NGX_DECLINED;

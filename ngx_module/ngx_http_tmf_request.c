@@ -98,6 +98,8 @@ request_queue(ngx_http_request_t *r, const ngx_http_tmf_ctx_t *ctx, str_t body)
                        : STR("extended"),
         .subject = ctx->subject,
         .traceparent = ngx_http_tmf_traceparent(ctx, trace),
+        .if_match = ctx->conditions.match,
+        .if_none_match = ctx->conditions.none_match,
         .content_type = body.len > 0 ? ctx->content_type : STR_NONE,
         .deadline = {deadline, (size_t) (end - (u_char *) deadline)},
         .body = body,

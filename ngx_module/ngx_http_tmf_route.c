@@ -41,6 +41,8 @@ static const struct {
     HEADER("x-forwarded-proto", forwarded_proto),
     HEADER("x-forwarded-host", forwarded_host),
     HEADER("content-encoding", content_encoding),
+    HEADER("if-match", if_match),
+    HEADER("if-none-match", if_none_match),
 };
 
 static ngx_int_t
@@ -316,6 +318,28 @@ check_idempotency(ngx_http_request_t *r, ngx_http_tmf_ctx_t *ctx,
     return NGX_OK;
 }
 
+static str_t
+header_value(const ngx_table_elt_t *header)
+{
+    return header != NULL ? ngx_http_tmf_str(&header->value) : STR_NONE;
+}
+
+/* Only what can be read by its id has an ETag; elsewhere conditions are
+ * nobody's. A header that is sent in several lines nginx has refused. */
+static ngx_int_t
+check_conditions(ngx_http_request_t *r, ngx_http_tmf_ctx_t *ctx,
+                 tmf_error_t *err)
+{
+    if (ctx->resource == NULL || ctx->key.len == 0 ||
+        !(ctx->allowed & METHOD_GET)) {
+        return NGX_OK;
+    }
+    ctx->conditions =
+        (etag_conditions_t){header_value(ctx->headers.if_match),
+                            header_value(ctx->headers.if_none_match)};
+    return etag_check(&ctx->conditions, err) ? NGX_OK : NGX_ERROR;
+}
+
 static ngx_int_t
 check_query(ngx_http_request_t *r, ngx_http_tmf_ctx_t *ctx, tmf_error_t *err)
 {
@@ -337,8 +361,9 @@ check_identity(ngx_http_request_t *r, ngx_http_tmf_ctx_t *ctx,
 }
 
 static const check_pt route_checks[] = {
-    check_method,      check_accept, check_content,
-    check_idempotency, check_query,  check_identity,
+    check_method,      check_accept,     check_content, //
+    check_idempotency, check_conditions, check_query,   //
+    check_identity,
 };
 
 static ngx_http_tmf_ctx_t *

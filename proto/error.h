@@ -26,7 +26,8 @@ typedef enum {
     TMF_CODE_MEDIA_TYPE = 65,
     TMF_CODE_UNSUPPORTED = 66,
     TMF_CODE_UNAVAILABLE = 67,
-    TMF_CODE_TIMEOUT = 68
+    TMF_CODE_TIMEOUT = 68,
+    TMF_CODE_PRECONDITION = 69
 } tmf_code_t;
 
 typedef struct {

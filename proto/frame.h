@@ -23,6 +23,8 @@
     F(subject, "subject")   /* who asks */                                  \
     F(traceparent, "traceparent")                                           \
     F(idempotency_key, "idempotency-key")                                   \
+    F(if_match, "if-match")           /* lists of entity tags (etag.h), */  \
+    F(if_none_match, "if-none-match") /* of what has an id */               \
     F(content_type, "content-type")                                         \
     F(deadline, "deadline") /* ms since the epoch: later nobody waits */    \
     F(body, "body")

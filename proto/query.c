@@ -11,7 +11,7 @@
 #define NUMBER_DIGITS 18 /* always fits a long */
 
 /* Characters of TMF630's operators; none is part of an attribute's name. */
-#define OPERATOR_CHARS "<>=!*~;"
+#define OPERATOR_CHARS "<>=!*~"
 
 #define REFUSE(err, ...)                                           \
     (tmf_error_set(err, 400, TMF_CODE_QUERY_INVALID, REASON, NULL, \
@@ -23,12 +23,20 @@
 
 /* One name=value as it came. */
 typedef struct {
-    str_t name;  /* decoded */
-    str_t value; /* raw */
+    str_t name;    /* decoded */
+    str_t value;   /* raw */
+    query_op_t op; /* of the sign between them */
+    bool is_sign;  /* it was another than "=" */
 } parameter_t;
 
-static const char *const operator_suffixes[] = {"gt", "gte",   "lt", "lte",
-                                                "ne", "regex", NULL};
+/* Last names of a path that are its operator. */
+static const struct {
+    const char *name;
+    query_op_t op;
+} suffixes[] = {
+    {"eq", QUERY_EQ},   {"ne", QUERY_NE}, {"gt", QUERY_GT},
+    {"gte", QUERY_GTE}, {"lt", QUERY_LT}, {"lte", QUERY_LTE},
+};
 
 /* Cuts the part before the first `mark` off *rest; without one, all. */
 static str_t
@@ -95,19 +103,97 @@ decode(query_t *q, str_t raw, str_t *ret, tmf_error_t *err)
 static int
 refuse_operator(str_t name, tmf_error_t *err)
 {
-    return REFUSE(err, "in \"%.*s\": only equality (name=value) is supported",
+    return REFUSE(err,
+                  "in \"%.*s\": the operators are .eq .ne .gt .gte .lt .lte "
+                  "and = == > >= < <=",
                   SHOWN(name));
 }
 
-static bool
-has_any(str_t s, const char *chars)
+/* The character there, percent-encoded or not; how many bytes it takes, 0
+ * behind the end. */
+static size_t
+peek(str_t raw, size_t at, char *ret)
 {
-    for (; *chars; chars++) {
-        if (s.len > 0 && memchr(s.data, *chars, s.len)) {
-            return true;
-        }
+    int high = at + 2 < raw.len ? hex_value(raw.data[at + 1]) : -1;
+    int low = at + 2 < raw.len ? hex_value(raw.data[at + 2]) : -1;
+
+    *ret = '\0';
+    if (at >= raw.len) {
+        return 0;
     }
-    return false;
+    *ret = raw.data[at];
+    if (*ret != '%' || high < 0 || low < 0) {
+        return 1;
+    }
+    *ret = (char) (high << 4 | low);
+    return 3;
+}
+
+/* Where the first operator begins, or raw.len. */
+static size_t
+find_operator(str_t raw)
+{
+    size_t at = 0, n;
+    char c;
+
+    while ((n = peek(raw, at, &c)) > 0) {
+        if (c && strchr(OPERATOR_CHARS, c)) {
+            break;
+        }
+        at += n;
+    }
+    return at;
+}
+
+/*
+ * The sign at the front of *raw, which goes on behind it. What is encoded
+ * behind a plain "=" is the value's; behind all else it belongs to the sign.
+ * false: no sign that is known here.
+ */
+static bool
+take_sign(str_t *raw, parameter_t *p)
+{
+    char c, next;
+    size_t n = peek(*raw, 0, &c);
+    size_t m = peek(*raw, n, &next);
+    bool is_plain = c == '=' && n == 1;
+    bool is_equal = next == '=' && (!is_plain || m == 1);
+
+    if (c == '>') {
+        p->op = is_equal ? QUERY_GTE : QUERY_GT;
+    } else if (c == '<') {
+        p->op = is_equal ? QUERY_LTE : QUERY_LT;
+    } else if (c == '=' && (is_plain || is_equal)) {
+        p->op = QUERY_EQ;
+    } else {
+        return false;
+    }
+    p->is_sign = !is_plain || is_equal;
+    n += is_equal ? m : 0;
+    raw->data += n;
+    raw->len -= n;
+    /* "a=~x" is an operator cut in two. */
+    return !is_plain || raw->len == 0 || raw->data[0] != '~';
+}
+
+/* name, sign and value; the value's data is not NULL. */
+static int
+split(query_t *q, str_t piece, parameter_t *p, tmf_error_t *err)
+{
+    size_t at = find_operator(piece);
+
+    if (decode(q, (str_t){piece.data, at}, &p->name, err) < 0) {
+        return -1;
+    }
+    if (at == piece.len) {
+        return REFUSE(err, "\"%.*s\" has no \"=\"", SHOWN(p->name));
+    }
+    p->value = (str_t){piece.data + at, piece.len - at};
+    if ((p->name.len > 0 && memchr(p->name.data, ';', p->name.len)) ||
+        !take_sign(&p->value, p)) {
+        return refuse_operator(p->name, err);
+    }
+    return 0;
 }
 
 static int
@@ -160,14 +246,120 @@ parse_number(query_t *q, const parameter_t *p, long *ret, tmf_error_t *err)
     return 0;
 }
 
-/* Fills path and steps; an operator at the path's end is refused, "eq" is
- * taken off. */
 static int
-parse_path(query_filter_t *f, str_t name, tmf_error_t *err)
+add_sort(query_t *q, str_t name, tmf_error_t *err)
 {
-    str_t rest = name;
+    query_sort_t s = {name, false};
 
-    *f = (query_filter_t){.path = name};
+    /* A "+" as it is has become a blank. */
+    if (name.len > 0 && strchr("+- ", name.data[0])) {
+        s.descending = name.data[0] == '-';
+        s.path.data++;
+        s.path.len--;
+    }
+    if (s.path.len == 0) {
+        return REFUSE(err, "sort has an empty name");
+    }
+    for (int i = 0; i < q->sort_count; i++) {
+        if (str_eq(q->sorts[i].path, s.path)) {
+            return REFUSE(err, "sort names \"%.*s\" twice", SHOWN(s.path));
+        }
+    }
+    if (q->sort_count == QUERY_MAX_SORTS) {
+        return REFUSE(err, "sort has more than %d names", QUERY_MAX_SORTS);
+    }
+    q->sorts[q->sort_count++] = s;
+    return 0;
+}
+
+static int
+parse_sort(query_t *q, const parameter_t *p, tmf_error_t *err)
+{
+    str_t rest = p->value, name;
+
+    if (q->sort_count > 0) {
+        return REFUSE(err, "sort is given twice");
+    }
+    do {
+        if (decode(q, cut(&rest, ','), &name, err) < 0 ||
+            add_sort(q, name, err) < 0) {
+            return -1;
+        }
+    } while (rest.data);
+    return 0;
+}
+
+static int
+parse_offset(query_t *q, const parameter_t *p, tmf_error_t *err)
+{
+    return parse_number(q, p, &q->offset, err);
+}
+
+static int
+parse_limit(query_t *q, const parameter_t *p, tmf_error_t *err)
+{
+    return parse_number(q, p, &q->limit, err);
+}
+
+static int
+refuse_reserved(query_t *q, const parameter_t *p, tmf_error_t *err)
+{
+    (void) q;
+    return REFUSE(err, "%.*s is not supported", SHOWN(p->name));
+}
+
+typedef int (*parse_fn)(query_t *q, const parameter_t *p, tmf_error_t *err);
+
+/* Names that are not filters. */
+static const struct {
+    const char *name;
+    parse_fn parse;
+} reserved[] = {
+    {"fields", parse_fields},    {"offset", parse_offset},
+    {"limit", parse_limit},      {"sort", parse_sort},
+    {"filter", refuse_reserved},
+};
+
+/* NULL: a filter's name. */
+static parse_fn
+find_reserved(str_t name)
+{
+    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+        if (str_is(name, reserved[i].name)) {
+            return reserved[i].parse;
+        }
+    }
+    return NULL;
+}
+
+/* Takes an operator off the path's end. */
+static int
+take_suffix(query_filter_t *f, const parameter_t *p, tmf_error_t *err)
+{
+    str_t last = f->steps[f->step_count - 1];
+
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        if (!str_is(last, suffixes[i].name)) {
+            continue;
+        }
+        if (p->is_sign) {
+            return REFUSE(err, "\"%.*s\" has two operators", SHOWN(p->name));
+        }
+        f->op = suffixes[i].op;
+        f->step_count--;
+        f->path.len -= last.len + 1;
+        return 0;
+    }
+    return str_is(last, "regex") ? refuse_operator(p->name, err) : 0;
+}
+
+/* Fills operator, path and steps. */
+static int
+parse_path(query_filter_t *f, const parameter_t *p, tmf_error_t *err)
+{
+    str_t name = p->name, rest = name;
+
+    *f = (query_filter_t){.path = name, .op = p->op};
     do {
         if (f->step_count == QUERY_MAX_STEPS) {
             return REFUSE(err, "\"%.*s\" has more than %d names", SHOWN(name),
@@ -181,28 +373,28 @@ parse_path(query_filter_t *f, str_t name, tmf_error_t *err)
             return REFUSE(err, "\"%.*s\" has an empty name", SHOWN(name));
         }
     }
-    if (f->step_count < 2) {
-        return 0;
+    if (f->step_count > 1 && take_suffix(f, p, err) < 0) {
+        return -1;
     }
-    str_t last = f->steps[f->step_count - 1];
-    for (const char *const *p = operator_suffixes; *p; p++) {
-        if (str_is(last, *p)) {
-            return refuse_operator(name, err);
-        }
-    }
-    if (str_is(last, "eq")) {
-        f->step_count--;
-        f->path.len -= last.len + 1;
+    if (find_reserved(f->path)) {
+        return REFUSE(err, "%.*s takes no operator", SHOWN(f->path));
     }
     return 0;
 }
 
-/* The filter of this path: a new one, or that of an earlier parameter. */
+static bool
+is_same(const query_filter_t *f, const query_filter_t *g)
+{
+    return f->op == g->op && str_eq(f->path, g->path);
+}
+
+/* The filter of this path and operator: a new one, or that of an earlier
+ * parameter. */
 static query_filter_t *
 filter_for(query_t *q, const query_filter_t *wanted)
 {
     for (int i = 0; i < q->filter_count; i++) {
-        if (str_eq(q->filters[i].path, wanted->path)) {
+        if (is_same(&q->filters[i], wanted)) {
             return &q->filters[i];
         }
     }
@@ -231,23 +423,12 @@ add_value(query_t *q, query_filter_t *f, str_t value)
     }
 }
 
+/* Values with "," between them. */
 static int
-parse_filter(query_t *q, const parameter_t *p, tmf_error_t *err)
+add_values(query_t *q, query_filter_t *f, str_t rest, tmf_error_t *err)
 {
-    query_filter_t wanted;
-    str_t rest = p->value, value;
+    str_t value;
 
-    if (parse_path(&wanted, p->name, err) < 0) {
-        return -1;
-    }
-    /* "a=~x" and "a==x" are operators cut in two. */
-    if ((rest.len > 0 && strchr("~=", rest.data[0])) || has_any(rest, ";")) {
-        return refuse_operator(p->name, err);
-    }
-    query_filter_t *f = filter_for(q, &wanted);
-    if (!f) {
-        return REFUSE(err, "more than %d filters", QUERY_MAX_FILTERS);
-    }
     do {
         if (q->value_count == QUERY_MAX_VALUES) {
             return REFUSE(err, "more than %d values", QUERY_MAX_VALUES);
@@ -265,58 +446,74 @@ parse_filter(query_t *q, const parameter_t *p, tmf_error_t *err)
     return 0;
 }
 
+/* What stands behind a ";": a value, or the same condition with another one;
+ * *part becomes the value. */
 static int
-parse_offset(query_t *q, const parameter_t *p, tmf_error_t *err)
+parse_alternative(query_t *q, const query_filter_t *f, str_t *part,
+                  tmf_error_t *err)
 {
-    return parse_number(q, p, &q->offset, err);
+    query_filter_t other;
+    parameter_t p;
+
+    if (find_operator(*part) == part->len) {
+        return 0;
+    }
+    if (split(q, *part, &p, err) < 0 || parse_path(&other, &p, err) < 0) {
+        return -1;
+    }
+    if (!is_same(&other, f)) {
+        return REFUSE(err,
+                      "behind \";\" only another value of \"%.*s\" with the "
+                      "same operator may come, not \"%.*s\"",
+                      SHOWN(f->path), SHOWN(p.name));
+    }
+    q->has_or = true;
+    *part = p.value;
+    return 0;
 }
 
 static int
-parse_limit(query_t *q, const parameter_t *p, tmf_error_t *err)
+parse_filter(query_t *q, const parameter_t *p, tmf_error_t *err)
 {
-    return parse_number(q, p, &q->limit, err);
-}
+    query_filter_t wanted;
+    str_t rest = p->value;
 
-static int
-refuse_reserved(query_t *q, const parameter_t *p, tmf_error_t *err)
-{
-    (void) q;
-    return REFUSE(err, "%.*s is not supported", SHOWN(p->name));
+    if (parse_path(&wanted, p, err) < 0) {
+        return -1;
+    }
+    query_filter_t *f = filter_for(q, &wanted);
+    if (!f) {
+        return REFUSE(err, "more than %d filters", QUERY_MAX_FILTERS);
+    }
+    if (add_values(q, f, cut(&rest, ';'), err) < 0) {
+        return -1;
+    }
+    while (rest.data) {
+        str_t part = cut(&rest, ';');
+        if (parse_alternative(q, f, &part, err) < 0 ||
+            add_values(q, f, part, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
 }
-
-/* Names that are not filters. */
-static const struct {
-    const char *name;
-    int (*parse)(query_t *q, const parameter_t *p, tmf_error_t *err);
-} reserved[] = {
-    {"fields", parse_fields},    {"offset", parse_offset},
-    {"limit", parse_limit},      {"sort", refuse_reserved},
-    {"filter", refuse_reserved},
-};
 
 static int
 parse_parameter(query_t *q, str_t piece, tmf_error_t *err)
 {
     parameter_t p;
-    str_t rest = piece;
-    size_t rows = sizeof(reserved) / sizeof(reserved[0]);
 
-    if (decode(q, cut(&rest, '='), &p.name, err) < 0) {
+    if (split(q, piece, &p, err) < 0) {
         return -1;
     }
-    p.value = rest;
-    if (has_any(p.name, OPERATOR_CHARS)) {
-        return refuse_operator(p.name, err);
+    parse_fn parse = find_reserved(p.name);
+    if (!parse) {
+        return parse_filter(q, &p, err);
     }
-    if (!rest.data) {
-        return REFUSE(err, "\"%.*s\" has no \"=\"", SHOWN(p.name));
+    if (p.is_sign) {
+        return REFUSE(err, "%.*s takes no operator", SHOWN(p.name));
     }
-    for (size_t i = 0; i < rows; i++) {
-        if (str_is(p.name, reserved[i].name)) {
-            return reserved[i].parse(q, &p, err);
-        }
-    }
-    return parse_filter(q, &p, err);
+    return parse(q, &p, err);
 }
 
 int
@@ -326,7 +523,9 @@ query_parse(query_t *q, str_t raw, tmf_error_t *err)
     q->has_fields = false;
     q->offset = -1;
     q->limit = -1;
+    q->sort_count = 0;
     q->filter_count = 0;
+    q->has_or = false;
     q->value_count = 0;
     q->text_len = 0;
     if (raw.len > QUERY_MAX_BYTES) {
@@ -338,6 +537,10 @@ query_parse(query_t *q, str_t raw, tmf_error_t *err)
         if (piece.len > 0 && parse_parameter(q, piece, err) < 0) {
             return -1;
         }
+    }
+    if (q->has_or && q->filter_count > 1) {
+        return REFUSE(err, "\";\" and \"&\" between conditions are ambiguous: "
+                           "write a=x,y for either value");
     }
     if (q->offset < 0) {
         q->offset = 0;

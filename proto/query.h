@@ -1,10 +1,14 @@
 /*
- * TMF630 query strings: fields, offset, limit and filters.
+ * TMF630 query strings: fields, offset, limit, sort and filters.
  *
  * Parsed before decoding ("=" and "," inside values come percent-encoded).
- * This release takes equality (a.b=x, several values by comma or repetition
- * are OR, different names are AND); other operators are refused with 400, not
- * taken for something else.
+ * A filter is a path, an operator and values: a.b=x, a.b.gt=x (also .gte, .lt,
+ * .lte, .ne, .eq) and a.b>x (also >=, <, <=, ==; as it is or percent-encoded,
+ * when no "=" may be left in it). Several values by "," or ";" or repetition
+ * ("a=x,y", "a=x;y", "a=x;a=y", "a=x&a=y") are OR; different paths or operators
+ * are AND. A ";" between conditions on different things, or beside another
+ * filter behind "&", has no agreed meaning: refused with 400, as are regular
+ * expressions and filter= (JSONPath), not taken for something else.
  */
 #ifndef TURNUP_PROTO_QUERY_H
 #define TURNUP_PROTO_QUERY_H
@@ -16,9 +20,20 @@
 #define QUERY_MAX_FILTERS 32
 #define QUERY_MAX_VALUES  64 /* of all filters together */
 #define QUERY_MAX_FIELDS  64
+#define QUERY_MAX_SORTS   8
 #define QUERY_MAX_STEPS   8 /* names in one dotted path */
 
+typedef enum {
+    QUERY_EQ,
+    QUERY_NE, /* none of the values: all that QUERY_EQ does not match */
+    QUERY_GT,
+    QUERY_GTE,
+    QUERY_LT,
+    QUERY_LTE
+} query_op_t;
+
 typedef struct {
+    query_op_t op;
     str_t path;                   /* "serviceOrderItem.state", decoded */
     str_t steps[QUERY_MAX_STEPS]; /* the names of it */
     int step_count;
@@ -27,13 +42,21 @@ typedef struct {
 } query_filter_t;
 
 typedef struct {
+    str_t path; /* decoded, not empty, not twice in a query */
+    bool descending;
+} query_sort_t;
+
+typedef struct {
     str_t fields[QUERY_MAX_FIELDS]; /* as asked, dotted ones too */
     int field_count;                /* 0 with has_fields: "none" */
     bool has_fields;
-    long offset; /* items to skip, default 0 */
-    long limit;  /* -1: not given */
-    query_filter_t filters[QUERY_MAX_FILTERS];
+    long offset;                         /* items to skip, default 0 */
+    long limit;                          /* -1: not given */
+    query_sort_t sorts[QUERY_MAX_SORTS]; /* the first is the main key */
+    int sort_count;
+    query_filter_t filters[QUERY_MAX_FILTERS]; /* path and op differ */
     int filter_count;
+    bool has_or;                    /* a ";" stood between two conditions */
     str_t values[QUERY_MAX_VALUES]; /* decoded, one pair of quotes off */
     int value_count;
     char text[QUERY_MAX_BYTES]; /* what the slices point into */

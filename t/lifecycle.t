@@ -318,16 +318,102 @@ subtest 'resources' => sub {
             . " where pool = 'number-mobile' and holder is null");
     $done = ends($t, ordered($t, $mobile->('1'))->{id}, 'failed',
         'an empty pool');
-    like(errors($done->{serviceOrderItem}[0]), qr/allocateNumber/,
-        'names the step');
+    is(errors($done->{serviceOrderItem}[0]),
+        'resourceExhausted | Step allocateNumber failed'
+            . ' | No free value in the resource pool "number-mobile"',
+        'names the step and the pool');
     is(counts_of($t, '/sbc/subscriber/' . service_of($done)), '',
         'the network is not touched');
     my $item = voip('1');
     push @{ $item->{service}{serviceCharacteristic} },
         { name => 'numberRange', value => 'lunar' };
     $done = ends($t, ordered($t, $item)->{id}, 'failed', 'no such pool');
-    like(errors($done->{serviceOrderItem}[0]), qr/^resourceExhausted/,
-        'is none that has a value');
+    is(errors($done->{serviceOrderItem}[0]),
+        'unknownResourcePool | Step allocateNumber failed'
+            . ' | There is no resource pool "number-lunar"',
+        'is not taken for an empty one');
+    my $fixed = voip('fixed');
+    $done = ends($t, ordered($t, $fixed, $mobile->('mobile'), $item)->{id},
+        'partial', 'all three at once');
+    is(item_states($done), 'fixed=completed mobile=failed 1=failed', 'each');
+    is(join(' ', map { $_->{errorMessage}[0]{message} =~ /("\S+")/ }
+            @{ $done->{serviceOrderItem} }[ 1, 2 ]),
+        '"number-mobile" "number-lunar"', 'by its own pool');
+};
+
+# Until a family has looked for new definitions, twice: the first time may have
+# begun before.
+sub looks {
+    my ($family) = @_;
+    my $seen =
+        "select seen_at from worker where slot like 'family:$family:%'";
+    for (1 .. 2) {
+        my $before = $t->sql($seen);
+        $t->wait_for(WAIT, sub { $t->sql($seen) ne $before },
+            "$family looks");
+    }
+}
+
+# Stores a family's first definition with something else in it.
+sub define {
+    my ($family, $number, $from, $to) = @_;
+    $t->sql('insert into family_definition'
+            . ' (id, family, version, hash, body) overriding system value'
+            . " select $number, family, version, 'hash $number',"
+            . " replace(body, '$from', '$to') from family_definition"
+            . " where family = '$family' order by id limit 1");
+    looks($family);
+}
+
+sub next_number {
+    return $t->sql('select nextval(pg_get_serial_sequence('
+            . "'family_definition', 'id'))");
+}
+
+# An order of one item that follows that definition.
+sub ordered_by {
+    my ($number, $item) = @_;
+    my $id = post_order($t, [$item],
+        requestedStartDate => '2099-01-01T00:00:00.000Z')->{json}{id};
+    $t->sql("update activation set definition_id = $number,"
+            . " due_at = now() where order_id = '$id'");
+    return $id;
+}
+
+sub refused {
+    return scalar grep {/stored definition refused/} $t->log_lines('turnupd');
+}
+
+# A number is given before its transaction commits: of two that store a
+# definition at the same time, the lower one may be seen last.
+subtest 'a definition that somebody else stores' => sub {
+    my ($low, $high) = (next_number(), next_number());
+    for ([ $high, 'later' ], [ $low, 'earlier' ]) {
+        my ($number, $name) = @$_;
+        define('internet-access', $number, '"CPE vendor"', qq{"$name"});
+        rule($t, target => 'vendor', method => 'POST', times => 1,
+            action => { async => { never => $true } });
+        my $order = in_state($t, ordered_by($number, internet('1')),
+            'pendingExternal', "the $name number");
+        is($order->{pendingExternal}{party}, $name, 'is taken up');
+    }
+    is(refused(), 0, 'none was refused');
+    $t->sql('insert into family_definition (family, version, hash, body)'
+            . " values ('internet-access', 'x', 'broken', '{')");
+    looks('internet-access') for 1 .. 2;
+    is(refused(), 1, 'a broken one is refused once');
+};
+
+subtest 'a pool whose name cannot be told' => sub {
+    my $number = next_number();
+    define('voip', $number,
+        '"allocate": { "pool": "number-{{characteristic.numberRange}}"',
+        '"allocate": { "pool": "number-{{characteristic.area}}"');
+    my $done = ends($t, ordered_by($number, voip('1')), 'failed');
+    is(errors($done->{serviceOrderItem}[0]),
+        'missingValue | Step allocateNumber failed'
+            . ' | no value for characteristic.area',
+        'says what is missing');
 };
 
 $t->stop;

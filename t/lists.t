@@ -1,5 +1,5 @@
-# Lists: fields, pages, filters; what is no filter; and that nothing a client
-# writes into a query is taken for more than a value.
+# Lists: fields, pages, filters, their order; what is no filter; and that
+# nothing a client writes into a query is taken for more than a value.
 use v5.32;
 use strict;
 use warnings;
@@ -85,6 +85,7 @@ add('line', [ voip('L') ],
     'x-null'     => undef,
     'x-deep'     => { a => [ { b => 'found' }, { b => 'too' } ] },
     'x.dotted'   => 'never',
+    'x-mixed'    => [ 'NaN', 'zero', undef, JSON::PP::true, {}, [], '', 6 ],
     note         => [ { text => q{it's; drop--} } ],
     relatedParty => [ { id => 'p-1', '@referredType' => 'Organization' } ],
 );
@@ -159,6 +160,112 @@ subtest 'filters' => sub {
     finds('state.x=completed',                []);
 };
 
+subtest 'operators' => sub {
+    my $service = 'serviceOrderItem.service';
+    my @rated   = @id{qw(net line percent)};    # those with a priority
+    for my $form (qw(.gt= %3E >)) {
+        finds("priority${form}1",     [ $id{line} ]);
+        finds("externalId${form}line", [ @id{qw(net percent)} ]);
+        finds("externalId${form}n",   [ @id{qw(net percent)} ]);
+        finds("x-number${form}17",    [ $id{line} ]);
+        finds("x-number${form}9",     [ @id{qw(net line)} ], 'as numbers');
+        finds("note.text${form}j",    [ $id{net} ], 'any element');
+    }
+    for my $form (qw(.gte= %3E%3D >= %3E=)) {
+        finds("priority${form}1",     \@rated);
+        finds("externalId${form}line", [ @id{qw(line net percent)} ]);
+        finds("x-number${form}17",    [ @id{qw(net line)} ]);
+        finds("note.text${form}it",   [ @id{qw(net line)} ], 'any element');
+    }
+    for my $form (qw(.lt= %3C <)) {
+        finds("priority${form}4",     [ @id{qw(net percent)} ]);
+        finds("externalId${form}line", [ $id{bad} ]);
+        finds("x-number${form}17.5",  [ $id{net} ]);
+        finds("x-deep.a.b${form}too", [ $id{line} ]);
+        finds("x-deep.a.b${form}found", []);
+    }
+    for my $form (qw(.lte= %3C%3D <=)) {
+        finds("priority${form}1",     [ @id{qw(net percent)} ]);
+        finds("externalId${form}line", [ @id{qw(bad line)} ]);
+        finds("x-number${form}17.5",  [ @id{qw(net line)} ]);
+    }
+    for my $form (qw(.eq= %3D%3D ==)) {
+        finds("externalId${form}line", [ $id{line} ]);
+        finds("state${form}rejected", [ $id{bad} ]);
+    }
+    finds('category.gt=%7E', [ $id{bad} ], 'by code point');
+    finds('x-text.gt=2', [ $id{net} ], 'a text that spells a number');
+    finds('x-text.gt=2x', [], 'but not beside a text');
+    finds('x-mixed.gt=5', [ $id{line} ], 'numbers among other things');
+    finds('x-mixed.gt=50', []);
+    finds('x-mixed.gt=x', [ $id{line} ], 'texts among them');
+    finds('category.gt=B', [ @id{qw(net line bad)} ], 'capitals before small');
+    finds('externalId.gte=l&externalId.lt=p', [ @id{qw(line net)} ], 'between');
+    finds('externalId.gt=line,bad', [ @id{qw(net line percent)} ], 'or');
+    finds('externalId.gt=o&externalId.gt=zzz', [ $id{percent} ],
+        'or, repeated');
+
+    # .ne finds what equality does not.
+    for my $query (
+        'id=' . $id{net},               'id=x',
+        'state=rejected',               'state=rejected,completed',
+        'priority=1',                   'priority=1,4',
+        'category=%7E',                 'x-flag=true',
+        'x-number=17',                  'relatedParty.id=p-2',
+        'serviceOrderItem.id=2',        'serviceOrderItem.state=completed',
+        "$service.serviceSpecification.id=Voip.Line", 'nothing=1',
+        )
+    {
+        my %found = map { $_ => 1 } @{ list(ORDERS, $query)->{ids} };
+        finds($query =~ s/=/.ne=/r, [ grep { !$found{$_} } @all ]);
+    }
+    finds('priority.ne=1&priority.ne=4', [ $id{bad} ], 'none of several');
+
+    # ";" is or.
+    finds('externalId=line;externalId=bad',  [ @id{qw(line bad)} ]);
+    finds('externalId=line;bad',             [ @id{qw(line bad)} ]);
+    finds('externalId=line;net,bad&state=completed', [ @id{qw(line net)} ]);
+    finds('note.text=first+note;note.text=x', [ $id{net} ]);
+    finds('priority.gt=3;priority%3E9',      [ $id{line} ]);
+    finds('externalId=line%3Bbad',           [], 'unless it is data');
+};
+
+subtest 'times before and after' => sub {
+    my %order = map { $_ => order($t, $id{$_}) } keys %id;
+    for my $name (qw(orderDate completionDate)) {
+        for my $pivot (keys %order) {
+            my $at = $order{$pivot}{$name} // next;
+            my %want;
+            for my $other (grep { defined $order{$_}{$name} } keys %order) {
+                my $way = $order{$other}{$name} cmp $at;
+                push @{ $want{gt} },  $id{$other} if $way > 0;
+                push @{ $want{gte} }, $id{$other} if $way >= 0;
+                push @{ $want{lt} },  $id{$other} if $way < 0;
+                push @{ $want{lte} }, $id{$other} if $way <= 0;
+            }
+            finds("$name.$_=$at", $want{$_} // [], "$name.$_ of $pivot")
+                for qw(gt gte lt lte);
+            finds("$name%3E%3D$at&$name%3C$at", [], 'in no time');
+        }
+    }
+    my $due = 'requestedCompletionDate';    # of one order alone
+    my $off = escaped('+01:00');
+    finds("$due.gt=2031-02-03T04:05:06.788Z",      [ $id{net} ]);
+    finds("$due.gt=2031-02-03T04:05:06.789Z",      []);
+    finds("$due.gte=%222031-02-03T05:05:06.789$off%22", [ $id{net} ]);
+    finds("$due.lt=2031-02-03T05:05:06.790$off",   [ $id{net} ]);
+    finds("$due.lt=2031-02-03T04:05:06.7890001Z",  []);
+    finds("$due.lt=2031-02-03T04:05:06.789001Z",   [ $id{net} ], 'finer');
+    finds("$due.gt=2031-02-03T04:05:06.788999Z",   [ $id{net} ], 'finer');
+    finds("$due.gte=2031-02-03T04:05:06.789001Z",  [], 'finer');
+    finds("$due.ne=2031-02-03T04:05:06.789Z",
+        [ @id{qw(line bad percent)} ], 'none is another');
+    finds("$due.gt=0001-01-01T00:00:00Z",          [ $id{net} ]);
+    finds("$due.lt=9999-12-31T23:59:59.999Z",      [ $id{net} ]);
+    finds('orderDate.gt=2001-01-01T00:00:00Z&orderDate.lt='
+            . '9999-01-01T00:00:00Z', \@all, 'in our time');
+};
+
 subtest 'dates, as they are emitted' => sub {
     my $line = order($t, $id{line});
     for my $name (qw(orderDate startDate completionDate)) {
@@ -228,9 +335,101 @@ subtest 'services and specifications' => sub {
         'nothing=1'                         => 0,
     );
     is(list(SPECS, $_)->{total}, $spec{$_}, $_) for sort keys %spec;
+    my %operators = (
+        'name.gt=J'                             => 1,
+        'name.lt=J'                             => 1,
+        'id%3C%3DVoip.Line'                     => 2,
+        'version.ne=1.0'                        => 0,
+        'specCharacteristic.minCardinality.gt=0' => 1,
+        'specCharacteristic.minCardinality.gt=1' => 0,
+        'lifecycleStatus.ne=Active'             => 0,
+        'lastUpdate.gt=2001-01-01T00:00:00Z'    => 2,
+        'lastUpdate.lt=2001-01-01T00:00:00Z'    => 0,
+    );
+    is(list(SPECS, $_)->{total}, $operators{$_}, $_)
+        for sort keys %operators;
+    %operators = (
+        'serviceSpecification.id.gt=J'          => 3,
+        'serviceSpecification.id.ne=Voip.Line'  => 1,
+        'state.ne=active'                       => 0,
+        'startDate.gt=2001-01-01T00:00:00Z'     => 4,
+        'serviceDate%3C2001-01-01T00:00:00Z'    => 0,
+        'serviceCharacteristic.value.internetBandwidth.gt=20'  => 1,
+        'serviceCharacteristic.value.internetBandwidth.gt=100' => 0,
+        'endDate.ne=2001-01-01T00:00:00Z'       => 4,
+    );
+    is(list(SERVICES, $_)->{total}, $operators{$_}, $_)
+        for sort keys %operators;
     my ($one) = @{ list(SPECS, 'id=Voip.Line')->{json} };
     is(list(SPECS, 'lastUpdate=' . escaped($one->{lastUpdate})
                 . '&id=Voip.Line')->{total}, 1, 'lastUpdate');
+};
+
+subtest 'sort' => sub {
+    my @by_id = sort @all;
+    my %sorts = (
+        'id'             => \@by_id,
+        '-id'            => [ reverse @by_id ],
+        'externalId'     => [ @id{qw(bad line net percent)} ],
+        '+externalId'    => [ @id{qw(bad line net percent)} ],
+        '%2BexternalId'  => [ @id{qw(bad line net percent)} ],
+        '-externalId'    => [ @id{qw(percent net line bad)} ],
+        'category'       => [ @id{qw(percent net line bad)} ],
+        'state,externalId'   => [ @id{qw(line net percent bad)} ],
+        '-state,-externalId' => [ @id{qw(bad percent net line)} ],
+        'state,-externalId'  => [ @id{qw(percent net line bad)} ],
+        'priority,-externalId'  => [ @id{qw(percent net line bad)} ],
+        '-priority,externalId'  => [ @id{qw(line net percent bad)} ],
+        'requestedCompletionDate,-externalId' =>
+            [ @id{qw(net percent line bad)} ],
+        '-requestedCompletionDate,externalId' =>
+            [ @id{qw(net bad line percent)} ],
+        'requestedStartDate,-id' => [ reverse @by_id ],
+    );
+    for my $sort (sort keys %sorts) {
+        my $got = list(ORDERS, "sort=$sort");
+        is($got->{status}, 200, "sort=$sort") or diag($got->{content});
+        is_deeply($got->{ids}, $sorts{$sort}, 'in that order');
+        is($got->{total}, @all, 'all of them');
+    }
+    for my $name (qw(orderDate startDate completionDate)) {
+        for my $sign ('', '-') {
+            my @given = grep { defined }
+                map { $_->{$name} } @{ list(ORDERS, "sort=$sign$name")->{json} };
+            my @want = sort @given;
+            @want = reverse @want if $sign;
+            is("@given", "@want", "sort=$sign$name");
+        }
+    }
+    is_deeply(list(ORDERS, 'sort=-externalId&externalId.lt=o&fields=state')
+            ->{ids}, [ @id{qw(net line bad)} ], 'of those that match');
+
+    my $names = sub {
+        my ($path, $query, $name) = @_;
+        return join ' ', map { $_->{$name} }
+            @{ list($path, $query)->{json} };
+    };
+    is($names->(SPECS, 'sort=name', 'id'), 'Internet.Service Voip.Line',
+        'specifications');
+    is($names->(SPECS, 'sort=-name', 'id'), 'Voip.Line Internet.Service',
+        'backwards');
+    is($names->(SPECS, 'sort=lifecycleStatus,version,-id', 'id'),
+        'Voip.Line Internet.Service', 'by several');
+    ok($names->(SPECS, "sort=$_", 'id'), "sort=$_") for qw(lastUpdate);
+    for my $sign ('', '-') {
+        my @dates = split / /,
+            $names->(SERVICES, "sort=${sign}serviceDate", 'serviceDate');
+        is(@dates, 4, 'services');
+        is("@dates", join(' ', $sign ? reverse(sort @dates) : sort @dates),
+            "by ${sign}serviceDate");
+    }
+    is(list(SERVICES, 'sort=serviceSpecification.id,-serviceDate')
+            ->{json}[0]{serviceSpecification}{id},
+        'Internet.Service', 'by what is nested');
+    is(list(SERVICES, "sort=$_")->{status}, 200, "sort=$_")
+        for qw(id state operatingStatus name category serviceType startDate
+        endDate serviceSpecification.version externalIdentifier.id
+        serviceOrderItem.serviceOrderId);
 };
 
 subtest 'fields' => sub {
@@ -303,6 +502,28 @@ subtest 'pages' => sub {
             "$try{$query}[0] $try{$query}[1] " . MANY, $query);
         is(ref $page->{json}, 'ARRAY', 'a list');
     }
+    # Among those that a sort finds equal, the pages go by id.
+    for my $sort (qw(priority -priority category state,-orderDate)) {
+        $page = list(ORDERS, "category=page&sort=$sort");
+        my @whole = @{ $page->{json} };
+        is(@whole, MANY, "sort=$sort");
+        my @paged;
+        for (my $at = 0; $at < MANY; $at += 7) {
+            push @paged, @{ list(ORDERS,
+                "category=page&sort=$sort&limit=7&offset=$at")->{ids} };
+        }
+        is("@paged", join(' ', map { $_->{id} } @whole), 'page by page');
+        my %by = (
+            'priority'  => sub { $_[0]{priority} cmp $_[1]{priority} },
+            '-priority' => sub { $_[1]{priority} cmp $_[0]{priority} },
+            'category'  => sub { 0 },
+            'state,-orderDate' =>
+                sub { $_[1]{orderDate} cmp $_[0]{orderDate} },
+        );
+        is(join(' ', map { $_->{id} } @whole), join(' ', map { $_->{id} }
+                sort { $by{$sort}->($a, $b) || $a->{id} cmp $b->{id} }
+                @whole), 'and by id where equal');
+    }
     $page = list(ORDERS, 'category=page&priority=0&limit=5');
     is("$page->{status} $page->{count} $page->{total}",
         '206 5 12', 'the total is that of the filtered');
@@ -314,13 +535,13 @@ subtest 'no queries' => sub {
         'limit=1.5',         'limit=1&limit=2', 'offset=-1',
         'offset=1e3',        'offset=%00',     'limit=%31%00',
         'limit=9999999999999999999',           'state',
-        'sort=id',           'filter=x',       'id>1',
-        'orderDate.gt=2020', 'state!=held',    'priority>=2',
-        'state==completed',  'state=~c',       'category.regex=a',
-        'state.ne=held',     'a..b=1',         '.a=1',
+        'filter=x',          'state!=held',    'state*=held',
+        'state=~c',          'category.regex=a', 'limit%3E1',
+        'priority.gt>2',     'a..b=1',         '.a=1',
         'a.=1',              '=1',             'category=%ff',
         'category=%c3',      'category=%zz',   'category=%2',
-        '%ff=1',             'x;y=1',          'state=a;b',
+        '%ff=1',             'x;y=1',          'state=a;id=b',
+        'state=a;state=b&id=c', 'state%3D5',   'sort=id&sort=id',
         'a.b.c.d.e.f.g.h.i=1',
         join('&', map {"f$_=1"} 1 .. 33),
         'id=' . join(',', 1 .. 65),
@@ -331,7 +552,40 @@ subtest 'no queries' => sub {
         my $e     = is_error($t->get(ORDERS . "?$query"), 400, $shown);
         is($e->{code}, '28', 'an invalid query');
     }
-    is_error($t->get("$_?sort=id"), 400, "sort of $_") for SERVICES, SPECS;
+    # What is refused for what it asks for is named.
+    my %named = (
+        'orderDate.gt=2020'                 => 'orderDate',
+        'startDate%3C'                      => 'startDate',
+        'completionDate.ne=x'               => 'completionDate',
+        'requestedStartDate%3E%3D2020-01-01T00:00:00+01:00'
+            => 'requestedStartDate',
+        'id>1'                              => 'id',
+        'state.gt=held'                     => 'state',
+        'serviceOrderItem.id.lt=1'          => 'serviceOrderItem.id',
+        'serviceOrderItem.action.lte=add'   => 'serviceOrderItem.action',
+        'serviceOrderItem.quantity.gt=many' => 'serviceOrderItem.quantity',
+        'serviceOrderItem.gt=1'             => 'serviceOrderItem',
+        'note.date.gt=2020-01-01T00:00:00Z' => 'note.date',
+        'serviceOrderItem.service.state.lt=x' =>
+            'serviceOrderItem.service.state',
+        'serviceOrderItem.service.hasStarted.lt=true' =>
+            'serviceOrderItem.service.hasStarted',
+        'sort='                      => 'sort',
+        'sort=id,'                   => 'sort',
+        'sort=state,-state'          => 'state',
+        'sort=nothing'               => 'nothing',
+        'sort=description'           => 'description',
+        'sort=id,serviceOrderItem.state' => 'serviceOrderItem.state',
+    );
+    for my $query (sort keys %named) {
+        my $e = is_error($t->get(ORDERS . "?$query"), 400, $query);
+        like($e->{message}, qr/(?<!\w)\Q$named{$query}\E(?!\w)/,
+            "$named{$query} is named");
+    }
+    is_error($t->get("$_?sort=nothing"), 400, "sort of $_")
+        for SERVICES, SPECS;
+    is_error($t->get(SERVICES . '?operatingStatus.gt=a'), 400, 'a status');
+    is_error($t->get(SPECS . '?isBundle.gt=a'), 400, 'a truth value');
 };
 
 # Names and values that would be something else to SQL, jsonpath or HTTP.
@@ -354,6 +608,7 @@ subtest 'injection' => sub {
             "state=$value",    "orderDate=$value", "x-number=$value",
             "serviceOrderItem.state=$value",
             "serviceOrderItem.service.id=$value",
+            "externalId=$value;externalId=$value",
             )
         {
             next if $text =~ /^"?;/ || $text eq q{-};
@@ -362,6 +617,19 @@ subtest 'injection' => sub {
                 if $query !~ /^x-number/;
             is($got->{status}, 200, "$query: $shown") if $query =~ /^x-num/;
             ok(!$got->{headers}{'x-evil'}, 'no header of theirs');
+        }
+        for my $query (
+            "externalId.gt=$value", "note.text.lte=$value",
+            "x-number.lt=$value",   "x-number.ne=$value",
+            "orderDate.gt=$value",  "sort=$value",
+            "serviceOrderItem.state.ne=$value",
+            "serviceOrderItem.quantity%3E$value",
+            "x-mixed.gt=$value",
+            )
+        {
+            my $got = list(ORDERS, $query);
+            ok($got->{status} == 200 || $got->{status} == 400,
+                "$query: $shown") or diag($got->{content});
         }
         for my $path (ORDERS, SERVICES, SPECS) {
             my $got = list($path, "$value=1");

@@ -349,6 +349,51 @@ subtest 'Idempotency-Key' => sub {
         'its key afterwards is no trouble');
 };
 
+# TMF630: a POST may say which attributes its answer is to show.
+subtest 'fields' => sub {
+    my $body = encode_json({
+        externalId       => 'a few',
+        priority         => '2',
+        serviceOrderItem => [ voip('1') ],
+    });
+    my $shown = sub { join ' ', sort keys %{ $_[0]{json} } };
+    my %is    = (
+        'fields=state'                  => 'href id state',
+        'fields=state,externalId,@type' => '@type externalId href id state',
+        'fields=priority&fields=state'  => 'href id priority state',
+        'fields=none'                   => 'href id',
+        'fields=nothing'                => 'href id',
+        'fields=serviceOrderItem.state' => 'href id serviceOrderItem',
+    );
+    for my $query (sort keys %is) {
+        my $reply = $t->post(ORDERS . "?$query", $body);
+        is($reply->{status}, 201, $query) or diag($reply->{content});
+        is($shown->($reply), $is{$query}, 'shows those');
+        my $whole = order($t, $reply->{json}{id});
+        is($whole->{externalId}, 'a few', 'everything is stored');
+        my $got = $t->get(ORDERS . "/$reply->{json}{id}?$query");
+        is($shown->($got), $is{$query}, 'as a GET does');
+        is($reply->{headers}{location}, $whole->{href}, 'Location');
+    }
+    my $all = $shown->($t->post(ORDERS, $body));
+    like($all, qr/externalId.*orderDate.*serviceOrderItem/, 'without: all');
+    is($shown->($t->post(ORDERS . '?fields=', $body)), $all, 'an empty list');
+
+    my $header = { 'Idempotency-Key' => 'a-few' };
+    my $first  = $t->post(ORDERS . '?fields=state', $body, $header);
+    my $again  = $t->post(ORDERS . '?fields=priority', $body, $header);
+    is($again->{status}, 201, 'the key again');
+    is($shown->($again), 'href id priority', 'with other fields');
+    is($again->{json}{id}, $first->{json}{id}, 'the same order');
+
+    my $before = bodies();
+    is_error($t->post(ORDERS . '?fields=%FF', $body), 400, 'no UTF-8');
+    is_error(
+        $t->post(ORDERS . '?fields=' . join(',', map {"f$_"} 1 .. 65), $body),
+        400, 'too many');
+    is(bodies(), $before, 'nothing is stored');
+};
+
 subtest 'DELETE' => sub {
     my $hold = rule($t, target => 'vendor', method => 'POST',
         action => { async => { never => JSON::PP::true } });
@@ -460,6 +505,9 @@ subtest 'the strict profile' => sub {
     my $list = $t->get(ORDERS . '?state=pending');
     is(scalar(grep { $_->{id} eq $id } @{ $list->{json} }),
         1, 'a filter takes what is shown');
+    $list = $t->get(ORDERS . '?state.ne=pending');
+    is(scalar(grep { $_->{id} eq $id } @{ $list->{json} }),
+        0, 'so does its opposite');
     $t->sim('DELETE', '/_state');
     rule($t, target => 'vendor', method => 'POST',
         action => { async => { never => JSON::PP::true } });

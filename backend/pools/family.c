@@ -54,15 +54,23 @@ pool_now(const pool_t *p)
     return clock_us() + p->clock_offset_us;
 }
 
-const family_t *
-pool_definition(const pool_t *p, int id)
+static int
+find_definition(const pool_t *p, int id)
 {
     for (int i = 0; i < p->definition_count; i++) {
         if (p->definition_ids[i] == id) {
-            return p->definitions[i];
+            return i;
         }
     }
-    return NULL;
+    return -1;
+}
+
+const family_t *
+pool_definition(const pool_t *p, int id)
+{
+    int i = find_definition(p, id);
+
+    return i >= 0 ? p->definitions[i] : NULL;
 }
 
 void
@@ -383,15 +391,14 @@ on_definitions(void *ctx, const PGresult *res)
         family_error_t e[FAMILY_MAX_ERRORS];
         family_t *f;
 
-        if (pool_definition(p, id) ||
+        if (find_definition(p, id) >= 0 ||
             p->definition_count == FAMILY_MAX_DEFINITIONS) {
             continue;
         }
         f = family_parse(pg_text(res, i, 4), environment, e, &errors);
-        if (!f) {
+        if (!f) { /* remembered too: it will not be better when read again */
             log_event(LOG_ERROR, "stored definition refused", "why",
                       errors ? e[0].message : "?", NULL);
-            continue;
         }
         p->definitions[p->definition_count] = f;
         p->definition_ids[p->definition_count++] = id;
@@ -500,7 +507,8 @@ prepare(pool_t *p)
                               f->text, NULL, NULL);
         }
     }
-    definitions_load(pg, a, p->family, on_definitions, p);
+    definitions_load(pg, a, p->family, p->definition_ids, p->definition_count,
+                     on_definitions, p);
     specifications_changes(pg, a, catalog_change(p->catalog), on_changes, p);
     if (!p->ready_for_work) {
         secret_load(pg, a, on_secret, p);

@@ -103,7 +103,7 @@ struct pool {
     stream_t *stream;
     http_t *http;
     catalog_t *catalog;
-    family_t *definitions[FAMILY_MAX_DEFINITIONS];
+    family_t *definitions[FAMILY_MAX_DEFINITIONS]; /* NULL: refused */
     int definition_ids[FAMILY_MAX_DEFINITIONS];
     int definition_count;
     char secret[64];
@@ -150,6 +150,8 @@ void work_input(pool_t *p, work_t *w, const input_t *in);
 void work_event(pool_t *p, work_t *w, event_kind_t kind);
 void input_free(input_t *in);
 void work_set_variables(work_t *w, str_t merge);
+/* A finished buffer's text into its arena; frees the buffer. */
+str_t work_keep(work_t *w, buf_t *b);
 /* Something is to be written for it: it goes with the next batch. */
 void work_ready(pool_t *p, work_t *w);
 /* Applies an inventory change to the memory. false: a value is missing, named

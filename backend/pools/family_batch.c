@@ -144,7 +144,7 @@ write_store_command(batch_t *b, member_t *m, const run_t *at)
     work_t *w = m->work;
     const command_t *c = run_command(w->machine, at);
     char id[UUID_TEXT + 1];
-    str_t missing;
+    str_t missing = STR_NONE;
     buf_t pool, key;
 
     if (!c || (c->kind != COMMAND_ALLOCATE && c->kind != COMMAND_RELEASE)) {
@@ -157,15 +157,18 @@ write_store_command(batch_t *b, member_t *m, const run_t *at)
         uuid_print(w->id, id);
         run_idempotency_key(w->machine, at, id, &key);
         m->claim = arena_str(b->arena, buf_view(&key));
+        m->resources = arena_str(b->arena, buf_view(&pool));
         if (c->kind == COMMAND_ALLOCATE) {
             rows_text(&b->allocations, m->claim);
-            rows_text(&b->allocations, buf_view(&pool));
+            rows_text(&b->allocations, m->resources);
             rows_uuid(&b->allocations, w->service_id);
         } else {
-            rows_text(&b->releases, buf_view(&pool));
+            rows_text(&b->releases, m->resources);
             rows_uuid(&b->releases, w->service_id);
             m->stored = true;
         }
+    } else {
+        m->missing = arena_str(b->arena, missing);
     }
     buf_free(&pool);
     buf_free(&key);
@@ -248,31 +251,43 @@ batch_rows_init(batch_t *b)
 }
 
 static void
+set_allocated(member_t *m, str_t value)
+{
+    buf_t v;
+
+    buf_init(&v, 65536);
+    buf_char(&v, '{');
+    json_comma(&v);
+    buf_json(&v, m->store->variable);
+    buf_char(&v, ':');
+    buf_json(&v, value);
+    buf_char(&v, '}');
+    free(m->variables);
+    m->variables = xstrdup(v.data);
+    m->stored = true;
+    buf_free(&v);
+}
+
+static void
 on_allocated(void *ctx, const PGresult *res)
 {
     batch_t *b = ctx;
 
     for (int i = 0; i < PQntuples(res); i++) {
-        str_t claim = pg_text(res, i, 0);
+        allocation_t got;
 
+        allocation_read(res, i, &got);
         for (int k = 0; k < b->count; k++) {
             member_t *m = &b->members[k];
 
-            if (m->store && m->store->kind == COMMAND_ALLOCATE &&
-                str_eq(m->claim, claim)) {
-                buf_t v;
-
-                buf_init(&v, 65536);
-                buf_char(&v, '{');
-                json_comma(&v);
-                buf_json(&v, m->store->variable);
-                buf_char(&v, ':');
-                buf_json(&v, pg_text(res, i, 1));
-                buf_char(&v, '}');
-                free(m->variables);
-                m->variables = xstrdup(v.data);
-                m->stored = true;
-                buf_free(&v);
+            if (!m->store || m->store->kind != COMMAND_ALLOCATE) {
+                continue;
+            }
+            if (!got.claim.len) {
+                m->no_pool =
+                    m->no_pool || str_eq(m->resources, got.unknown_pool);
+            } else if (str_eq(m->claim, got.claim)) {
+                set_allocated(m, got.value);
             }
         }
     }
@@ -377,9 +392,30 @@ log_end(const work_t *w, const decision_t *d)
               trace[0] ? trace : NULL, NULL);
 }
 
+/* Why a store command did nothing. A pool may be filled, or made, before the
+ * next attempt; a name that cannot be told will not be told then either. */
+static void
+fail_store(batch_t *b, const member_t *m, input_t *in)
+{
+    str_t text;
+
+    if (m->missing.len) {
+        fail_input(in, "missingValue", m->missing);
+        return;
+    }
+    in->event.kind = EVENT_FAILED;
+    snprintf(in->code, sizeof(in->code), "%s",
+             m->no_pool ? "unknownResourcePool" : "resourceExhausted");
+    text = arena_printf(b->arena, "%s \"%.*s\"",
+                        m->no_pool ? "There is no resource pool"
+                                   : "No free value in the resource pool",
+                        STR_FMT(m->resources));
+    in->message = xstrdup(text.data);
+}
+
 /* The store command of a member has an outcome: the next event. */
 static void
-answer_store(pool_t *p, member_t *m)
+answer_store(batch_t *b, member_t *m)
 {
     work_t *w = m->work;
     input_t in = {.event = {.kind = EVENT_DONE, .retry_after_ms = -1},
@@ -387,14 +423,12 @@ answer_store(pool_t *p, member_t *m)
                   .visit = -1};
 
     if (!m->stored) {
-        in.event.kind = EVENT_FAILED;
-        snprintf(in.code, sizeof(in.code), "resourceExhausted");
-        in.message = xstrdup("No free value in the resource pool");
+        fail_store(b, m, &in);
     }
     in.variables = m->variables;
     m->variables = NULL;
     w->store_command = false;
-    work_input(p, w, &in);
+    work_input(b->pool, w, &in);
 }
 
 static void
@@ -425,7 +459,7 @@ go_on(batch_t *b, member_t *m)
         return;
     }
     if (m->store) {
-        answer_store(p, m);
+        answer_store(b, m);
     } else if (m->moves && m->d.perform) {
         m->d.delay_ms ? command_later(p, w, m->d.delay_ms)
                       : command_perform(p, w);

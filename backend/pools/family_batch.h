@@ -25,6 +25,9 @@ typedef struct {
     /* a store command that goes with it, and what came of it */
     const command_t *store;
     str_t claim;
+    str_t resources; /* the name of the pool; empty: could not be told */
+    str_t missing;   /* then: what its name lacks */
+    bool no_pool;    /* there is none of that name */
     bool stored;
     char *variables; /* what it set; goes into an input */
 } member_t;

@@ -8,15 +8,6 @@
 
 #define TEXT_MAX ((size_t) JSON_MAX_BYTES)
 
-static str_t
-keep(work_t *w, buf_t *b)
-{
-    str_t s = arena_str(w->arena, buf_view(b));
-
-    buf_free(b);
-    return s;
-}
-
 /* Did it fail, or was it never begun? Both are explained to the client. */
 bool
 report_wanted(const member_t *m)
@@ -50,7 +41,7 @@ report_error(batch_t *b, member_t *m)
     order_error_message(&out, str_of(code), reason, message, in->status,
                         b->now_us, STR_NONE);
     buf_char(&out, ']');
-    w->error = keep(w, &out);
+    w->error = work_keep(w, &out);
 }
 
 /* Something was left behind: said, not hidden. */
@@ -68,7 +59,7 @@ report_undo_failed(batch_t *b, work_t *w)
                             "a person"),
                         0, b->now_us, STR_NONE);
     buf_char(&out, ']');
-    w->error = keep(w, &out);
+    w->error = work_keep(w, &out);
 }
 
 void
@@ -91,7 +82,7 @@ report_pending(batch_t *b, member_t *m)
     }
     order_pending_external(&out, buf_view(&party), buf_view(&reason),
                            b->now_us, m->d.next.deadline_us);
-    w->pending = keep(w, &out);
+    w->pending = work_keep(w, &out);
     buf_free(&party);
     buf_free(&reason);
 }

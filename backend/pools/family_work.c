@@ -12,8 +12,8 @@
 
 /* Texts into the arena ----------------------------------------------------- */
 
-static str_t
-keep(work_t *w, buf_t *b)
+str_t
+work_keep(work_t *w, buf_t *b)
 {
     str_t s = arena_str(w->arena, buf_view(b));
 
@@ -97,7 +97,7 @@ set_service(work_t *w, const activation_record_t *r)
     w->name = copy(w, json_text(service, "name"));
     w->category = copy(w, json_text(service, "category"));
     w->service_type = copy(w, json_text(service, "serviceType"));
-    w->context.service = tree(w, keep(w, &b));
+    w->context.service = tree(w, work_keep(w, &b));
     arena_free(scratch);
 }
 
@@ -113,13 +113,13 @@ set_order(work_t *w, const activation_record_t *r)
     json_put_some(&b, "category", r->category);
     json_put_some(&b, "priority", r->priority);
     json_end(&b, '}');
-    w->context.order = tree(w, keep(w, &b));
+    w->context.order = tree(w, work_keep(w, &b));
     buf_init(&b, TEXT_MAX);
     buf_char(&b, '{');
     json_put_text(&b, "id", r->item_id);
     json_put_text(&b, "action", str_of(action_name(r->action)));
     json_end(&b, '}');
-    w->context.item = tree(w, keep(w, &b));
+    w->context.item = tree(w, work_keep(w, &b));
 }
 
 static void
@@ -135,7 +135,7 @@ set_spec(work_t *w, const pool_t *p)
     json_put_text(&b, "version", w->spec_version);
     json_put_text(&b, "name", s ? specification_name(s) : w->spec_id);
     json_end(&b, '}');
-    w->context.spec = tree(w, keep(w, &b));
+    w->context.spec = tree(w, work_keep(w, &b));
 }
 
 static void
@@ -153,7 +153,7 @@ set_current(work_t *w, const activation_record_t *r)
     json_put_raw(&b, "supportingResource",
                  r->current_resources.len ? r->current_resources : STR("[]"));
     json_end(&b, '}');
-    w->context.current = tree(w, keep(w, &b));
+    w->context.current = tree(w, work_keep(w, &b));
 }
 
 void
@@ -167,7 +167,7 @@ work_set_variables(work_t *w, str_t merge)
     }
     buf_init(&b, TEXT_MAX);
     json_merge_patch(&b, w->context.variable, patch);
-    w->variables = keep(w, &b);
+    w->variables = work_keep(w, &b);
     w->context.variable = tree(w, w->variables);
 }
 
@@ -401,10 +401,10 @@ apply_characteristics(work_t *w, const inventory_change_t *c,
         }
     }
     json_end(&b, '}');
-    patch = tree(w, keep(w, &b));
+    patch = tree(w, work_keep(w, &b));
     buf_init(&b, TEXT_MAX);
     json_merge_patch(&b, tree(w, w->characteristics), patch);
-    w->characteristics = keep(w, &b);
+    w->characteristics = work_keep(w, &b);
     return true;
 }
 
@@ -420,7 +420,7 @@ apply_resources(work_t *w, const inventory_change_t *c, str_t *ret_missing)
         buf_free(&b);
         return false;
     }
-    added = tree(w, keep(w, &b));
+    added = tree(w, work_keep(w, &b));
     old = w->resources.len ? tree(w, w->resources) : NULL;
     buf_init(&b, TEXT_MAX);
     buf_char(&b, '[');
@@ -444,7 +444,7 @@ apply_resources(work_t *w, const inventory_change_t *c, str_t *ret_missing)
         buf_str(&b, n->raw);
     }
     json_end(&b, ']');
-    w->resources = keep(w, &b);
+    w->resources = work_keep(w, &b);
     return true;
 }
 

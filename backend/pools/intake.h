@@ -18,6 +18,7 @@
 #include "backend/pools/worker.h"
 #include "backend/store/outbox.h"
 #include "backend/tmf/view.h"
+#include "proto/etag.h"
 #include "proto/frame.h"
 
 #define INTAKE_STREAMS API_COUNT
@@ -43,7 +44,7 @@ typedef struct {
     bool redelivered;
     request_frame_t frame;
     api_t api;
-    query_t *query; /* GET; else NULL */
+    query_t *query; /* GET, and POST of an order with one; else NULL */
     json_t *body;   /* parsed; NULL: none */
     void *data;     /* the operation's own */
     int status;     /* of the reply; 0: not answered yet */
@@ -137,6 +138,20 @@ int64_t now_us(void);
 /* Reads what is new in the catalog on the group's connection; then is told of
  * the segment's end. */
 void intake_refresh(group_t *g, pg_end_fn then, void *ctx);
+
+/* intake_condition.c: RFC 9110, sections 8.8.3 and 13 */
+/* The strong tag of a rendered body, with its quotes. */
+str_t entity_tag(arena_t *a, str_t body);
+/* "ETag: ...\n" */
+str_t entity_tag_header(arena_t *a, str_t tag);
+/* Does it depend on a tag? Then a change is to be made only over what was
+ * read to judge that. */
+bool request_conditional(const request_t *r);
+/* Of the URL without its query: what a change is judged by. */
+tmf_view_t request_plain_view(const request_t *r);
+/* tag: of the resource as it is. false: answered 304, 412, or 400. RFC 9110
+ * section 13.2.1: only where else it would be carried out. */
+bool request_condition(group_t *g, request_t *r, str_t tag);
 
 /* intake_orders.c */
 void orders_post(group_t *g);

@@ -127,23 +127,24 @@ find_route(const request_t *r)
 }
 
 /* Query and body, read again: a stream can be written by others than the
- * edge. false: answered. */
+ * edge. A new order's query says which attributes its 201 is to show. false:
+ * answered. */
 static bool
-decode(group_t *g, request_t *r, bool reads)
+decode(group_t *g, request_t *r, kind_t kind)
 {
     arena_t *a = group_arena(g);
+    bool reads = kind == ROUTE_READS || kind == ROUTE_LIST;
     tmf_error_t e;
     json_error_t je;
 
-    if (reads) {
+    if (reads || (kind == ROUTE_ORDERS && r->frame.query.len)) {
         r->query = arena_new(a, query_t);
         if (query_parse(r->query, r->frame.query, &e) != 0) {
             request_error(g, r, &e);
             return false;
         }
-        return true;
     }
-    if (r->frame.body.len) {
+    if (!reads && r->frame.body.len) {
         r->body = json_parse(a, r->frame.body, &je);
         if (!r->body) {
             tmf_error_set(&e, 400, TMF_CODE_BODY_INVALID, "Invalid body",
@@ -164,7 +165,7 @@ start_alone(batch_t *b, request_t **slot, const route_t *t)
         request_fail(g, *slot, 404, TMF_CODE_NOT_FOUND, "Not found",
                      "No such resource");
         group_end(g);
-    } else if (decode(g, *slot, t->kind == ROUTE_LIST)) {
+    } else if (decode(g, *slot, t->kind)) {
         group_start(g);
     } else {
         group_end(g);
@@ -183,7 +184,7 @@ start_shared(batch_t *b, request_t **all, const kind_t *kinds, kind_t kind,
         if (kinds[i] != kind) {
             continue;
         }
-        if (decode(g, all[i], kind == ROUTE_READS)) {
+        if (decode(g, all[i], kind)) {
             list[g->count++] = all[i];
         } else {
             group_t *one = group_create(b, start, &all[i], 1);

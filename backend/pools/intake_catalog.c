@@ -8,9 +8,10 @@
 typedef struct {
     group_t *group;
     str_t id, version, doc; /* as they are to be stored */
-    const json_t *stored;   /* PATCH: what is there */
-    int64_t change;
-    int rows;   /* deleted */
+    const json_t *stored;   /* what is there: the newest version */
+    int64_t *changes;       /* of all versions that are there, oldest first */
+    int count;
+    bool deleted;
     int status; /* of the answer */
     str_t event;
 } editing_t;
@@ -34,20 +35,23 @@ answer_stored(editing_t *t, int status)
     group_t *g = t->group;
     arena_t *a = group_arena(g);
     request_t *r = g->requests[0];
-    tmf_view_t v = request_view(r);
-    str_t location = STR_NONE;
+    tmf_view_t v = request_plain_view(r);
+    str_t header, body;
     buf_t out, headers;
 
+    buf_init(&out, 4 * (size_t) JSON_MAX_BYTES);
+    specification_to_tmf(&out, json_parse(a, t->doc, NULL), &v);
+    body = arena_take(a, &out);
+    header = entity_tag_header(a, entity_tag(a, body));
     if (status == 201) {
         buf_init(&headers, 65536);
         buf_puts(&headers, "Location: ");
         tmf_href(&headers, &v, API_CATALOG, "serviceSpecification", t->id);
         buf_char(&headers, '\n');
-        location = arena_take(a, &headers);
+        buf_str(&headers, header);
+        header = arena_take(a, &headers);
     }
-    buf_init(&out, 4 * (size_t) JSON_MAX_BYTES);
-    specification_to_tmf(&out, json_parse(a, t->doc, NULL), &v);
-    request_answer(r, status, location, arena_take(a, &out));
+    request_answer(r, status, header, body);
 }
 
 static void
@@ -159,13 +163,55 @@ on_current(void *ctx, const PGresult *res)
     arena_t *a = group_arena(t->group);
     specification_record_t s;
 
-    if (PQntuples(res) == 0) {
-        return;
+    t->count = PQntuples(res);
+    t->changes = arena_array(a, int64_t, (size_t) t->count + 1);
+    for (int i = 0; i < t->count; i++) {
+        specification_read(res, i, &s);
+        t->changes[i] = s.change;
     }
-    specification_read(res, PQntuples(res) - 1, &s); /* the newest */
-    t->stored = json_parse(a, arena_str(a, s.doc), NULL);
-    t->version = arena_str(a, s.version);
-    t->change = s.change;
+    if (t->count) { /* s: the newest */
+        t->stored = json_parse(a, arena_str(a, s.doc), NULL);
+        t->version = arena_str(a, s.version);
+    }
+}
+
+static void
+answer_none(group_t *g)
+{
+    request_fail(g, g->requests[0], 404, TMF_CODE_NOT_FOUND, "Not found",
+                 "No such serviceSpecification");
+}
+
+/* Is it there, and does the request's condition hold for it? Else answered.
+ * What follows is done over the change numbers read with it. */
+static bool
+may_change(editing_t *t)
+{
+    group_t *g = t->group;
+    arena_t *a = group_arena(g);
+    request_t *r = g->requests[0];
+    tmf_view_t v = request_plain_view(r);
+    buf_t body;
+
+    if (!t->stored) {
+        answer_none(g);
+        return false;
+    }
+    if (!request_conditional(r)) {
+        return true;
+    }
+    buf_init(&body, 4 * (size_t) JSON_MAX_BYTES);
+    specification_to_tmf(&body, t->stored, &v);
+    return request_condition(g, r, entity_tag(a, arena_take(a, &body)));
+}
+
+static void
+read_current(editing_t *t, pg_end_fn then)
+{
+    group_t *g = t->group;
+
+    specifications_load(g->pg, group_arena(g), &t->id, 1, on_current, t);
+    pg_commit(g->pg, then, t);
 }
 
 static void
@@ -182,12 +228,13 @@ on_loaded(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     if (!group_committed(g, outcome, sqlstate, message)) {
         return;
     }
-    if (!t->stored || !r->body) {
-        request_fail(g, r, t->stored ? 400 : 404,
-                     t->stored ? TMF_CODE_BODY_MISSING : TMF_CODE_NOT_FOUND,
-                     t->stored ? "Missing body" : "Not found",
-                     t->stored ? "A merge-patch is expected"
-                               : "No such serviceSpecification");
+    if (!may_change(t)) {
+        group_end(g);
+        return;
+    }
+    if (!r->body) {
+        request_fail(g, r, 400, TMF_CODE_BODY_MISSING, "Missing body",
+                     "A merge-patch is expected");
         group_end(g);
         return;
     }
@@ -199,7 +246,8 @@ on_loaded(void *ctx, pg_outcome_t outcome, const char *sqlstate,
         return;
     }
     t->doc = arena_take(a, &doc);
-    specification_update(g->pg, a, t->id, t->version, t->change, t->doc);
+    specification_update(g->pg, a, t->id, t->version, t->changes[t->count - 1],
+                         t->doc);
     add_event(t, t->doc);
     pg_commit(g->pg, on_patched, t);
 }
@@ -213,18 +261,18 @@ specification_modify(group_t *g)
     t->group = g;
     t->id = g->requests[0]->frame.key;
     t->event = STR("ServiceSpecificationChangeEvent");
-    specifications_load(g->pg, a, &t->id, 1, on_current, t);
-    pg_commit(g->pg, on_loaded, t);
+    read_current(t, on_loaded);
 }
 
 /* DELETE ------------------------------------------------------------------- */
 
 static void
-on_rows(void *ctx, const PGresult *res)
+on_gone(void *ctx, const PGresult *res)
 {
-    ((editing_t *) ctx)->rows = PQntuples(res);
+    ((editing_t *) ctx)->deleted = !pg_is_null(res, 0, 0);
 }
 
+/* As after a PATCH: who judged by what is there no more is replayed. */
 static void
 on_deleted(void *ctx, pg_outcome_t outcome, const char *sqlstate,
            const char *message)
@@ -235,24 +283,52 @@ on_deleted(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     if (!group_committed(g, outcome, sqlstate, message)) {
         return;
     }
-    if (t->rows == 0) {
-        request_fail(g, g->requests[0], 404, TMF_CODE_NOT_FOUND, "Not found",
-                     "No such serviceSpecification");
+    if (!t->deleted) {
+        answer_none(g);
         group_end(g);
         return;
     }
     finish(t, 204);
 }
 
+static void
+write_deleted(editing_t *t)
+{
+    group_t *g = t->group;
+    arena_t *a = group_arena(g);
+
+    specification_delete(g->pg, a, t->id, t->changes, t->count,
+                         uuid_v7(now_us() / 1000),
+                         g->requests[0]->frame.traceparent, on_gone, t);
+    pg_commit(g->pg, on_deleted, t);
+}
+
+static void
+on_judged(void *ctx, pg_outcome_t outcome, const char *sqlstate,
+          const char *message)
+{
+    editing_t *t = ctx;
+
+    if (!group_committed(t->group, outcome, sqlstate, message)) {
+        return;
+    }
+    if (may_change(t)) {
+        write_deleted(t);
+    } else {
+        group_end(t->group);
+    }
+}
+
 void
 specification_remove(group_t *g)
 {
-    arena_t *a = group_arena(g);
-    editing_t *t = g->data = arena_new(a, editing_t);
+    editing_t *t = g->data = arena_new(group_arena(g), editing_t);
 
     t->group = g;
     t->id = g->requests[0]->frame.key;
-    specification_delete(g->pg, a, t->id, uuid_v7(now_us() / 1000),
-                         g->requests[0]->frame.traceparent, on_rows, t);
-    pg_commit(g->pg, on_deleted, t);
+    if (request_conditional(g->requests[0])) {
+        read_current(t, on_judged);
+    } else {
+        write_deleted(t);
+    }
 }

@@ -390,6 +390,8 @@ orders_post(group_t *g)
 
 typedef struct {
     group_t *group;
+    uuid_t id;
+    int version; /* it may be deleted in; 0: any */
     bool deleted;
     loaded_t left;
 } removal_t;
@@ -406,29 +408,94 @@ on_left(void *ctx, const PGresult *res)
     loaded_on_orders(&((removal_t *) ctx)->left, res);
 }
 
+/* What stands in the way of deleting it, whatever its tag: answered. */
+static bool
+removal_refused(removal_t *d, const order_record_t *o)
+{
+    request_t *r = d->group->requests[0];
+
+    if (!o) {
+        request_fail(d->group, r, 404, TMF_CODE_NOT_FOUND, "Not found",
+                     "No such service order");
+    } else if (!order_state_final(o->state)) {
+        request_fail(d->group, r, 409, TMF_CODE_CONFLICT, "Order is running",
+                     "Only a service order in a final state can be deleted");
+    }
+    return r->status != 0;
+}
+
+/* Does the condition hold for what is there? Else answered. */
+static bool
+removal_allowed(removal_t *d, const order_record_t *o)
+{
+    group_t *g = d->group;
+    arena_t *a = group_arena(g);
+    request_t *r = g->requests[0];
+    tmf_view_t v = request_plain_view(r);
+    buf_t body;
+
+    buf_init(&body, 16 * (size_t) JSON_MAX_BYTES);
+    order_to_tmf(&body, a, o, &v);
+    return request_condition(g, r, entity_tag(a, arena_take(a, &body)));
+}
+
+static void removal_write(removal_t *d);
+
+/* By what was read last: answered, or to be deleted in that version. */
+static void
+removal_judge(removal_t *d)
+{
+    const order_record_t *o = loaded_order(&d->left, d->id);
+
+    if (removal_refused(d, o) || !removal_allowed(d, o)) {
+        group_end(d->group);
+        return;
+    }
+    d->version = o->version;
+    removal_write(d);
+}
+
 static void
 on_removed(void *ctx, pg_outcome_t outcome, const char *sqlstate,
            const char *message)
 {
     removal_t *d = ctx;
     group_t *g = d->group;
-    request_t *r = g->requests[0];
 
     if (!group_committed(g, outcome, sqlstate, message)) {
         return;
     }
-    if (d->deleted) {
-        hint_events(g->batch->intake->worker.redis,
-                    g->batch->intake->worker.settings);
-        request_answer(r, 204, STR_NONE, STR_NONE);
-    } else if (d->left.order_count) {
-        request_fail(g, r, 409, TMF_CODE_CONFLICT, "Order is running",
-                     "Only a service order in a final state can be deleted");
-    } else {
-        request_fail(g, r, 404, TMF_CODE_NOT_FOUND, "Not found",
-                     "No such service order");
+    if (!d->deleted) {
+        removal_judge(d); /* it runs, is gone, or has changed meanwhile */
+        return;
     }
+    hint_events(g->batch->intake->worker.redis,
+                g->batch->intake->worker.settings);
+    request_answer(g->requests[0], 204, STR_NONE, STR_NONE);
     group_end(g);
+}
+
+static void
+removal_write(removal_t *d)
+{
+    group_t *g = d->group;
+    arena_t *a = group_arena(g);
+
+    order_delete(g->pg, a, d->id, d->version, uuid_v7(now_us() / 1000),
+                 g->requests[0]->frame.traceparent, on_deleted, d);
+    orders_load(g->pg, a, &d->id, 1, on_left, d);
+    pg_commit(g->pg, on_removed, d);
+}
+
+static void
+on_asked(void *ctx, pg_outcome_t outcome, const char *sqlstate,
+         const char *message)
+{
+    removal_t *d = ctx;
+
+    if (group_committed(d->group, outcome, sqlstate, message)) {
+        removal_judge(d);
+    }
 }
 
 void
@@ -437,9 +504,8 @@ orders_remove(group_t *g)
     arena_t *a = group_arena(g);
     removal_t *d = arena_new(a, removal_t);
     request_t *r = g->requests[0];
-    uuid_t id;
 
-    if (!uuid_parse(r->frame.key, &id)) {
+    if (!uuid_parse(r->frame.key, &d->id)) {
         request_fail(g, r, 404, TMF_CODE_NOT_FOUND, "Not found",
                      "No such service order");
         group_end(g);
@@ -447,8 +513,10 @@ orders_remove(group_t *g)
     }
     d->group = g;
     d->left.arena = a;
-    order_delete(g->pg, a, id, uuid_v7(now_us() / 1000), r->frame.traceparent,
-                 on_deleted, d);
-    orders_load(g->pg, a, &id, 1, on_left, d);
-    pg_commit(g->pg, on_removed, d);
+    if (request_conditional(r)) {
+        orders_load(g->pg, a, &d->id, 1, on_left, d);
+        pg_commit(g->pg, on_asked, d);
+    } else {
+        removal_write(d);
+    }
 }

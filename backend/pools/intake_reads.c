@@ -55,7 +55,7 @@ find_spec(const reading_t *t, const request_t *r)
     for (int i = 0; i < r->query->filter_count; i++) {
         const query_filter_t *f = &r->query->filters[i];
 
-        if (str_is(f->path, "version") && f->value_count) {
+        if (str_is(f->path, "version") && f->op == QUERY_EQ) {
             wanted = r->query->values[f->first_value];
         }
     }
@@ -103,12 +103,18 @@ render(const reading_t *t, const request_t *r, buf_t *out)
 static void
 answer(group_t *g, const reading_t *t, request_t *r)
 {
+    arena_t *a = group_arena(g);
     buf_t out;
     tmf_error_t e;
 
     buf_init(&out, 16 * (size_t) JSON_MAX_BYTES);
     if (render(t, r, &out)) {
-        request_answer(r, 200, STR_NONE, arena_take(group_arena(g), &out));
+        str_t body = arena_take(a, &out);
+        str_t tag = entity_tag(a, body);
+
+        if (request_condition(g, r, tag)) {
+            request_answer(r, 200, entity_tag_header(a, tag), body);
+        }
         return;
     }
     buf_free(&out);

@@ -4,6 +4,7 @@
 #include "backend/store/catalog.h"
 
 #include "backend/store/statements.h"
+#include "proto/schema_tables.h"
 
 const char sql_specification_changes[] =
     "SELECT id, version, doc, change, deleted FROM service_specification"
@@ -30,16 +31,22 @@ const char sql_specification_update[] =
 const char sql_specification_delete[] =
     "WITH gone AS (UPDATE service_specification SET deleted = true,"
     "  change = nextval('catalog_change')"
-    "  WHERE id = $1::text AND NOT deleted RETURNING version),"
+    "  WHERE id = $1::text AND NOT deleted"
+    "  AND ($4::bigint[] IS NULL OR change = ANY($4)) RETURNING version),"
     " told AS (INSERT INTO event (id, api, type, resource_id, data,"
     "  correlation) SELECT $2::uuid, 'catalog',"
     "  'ServiceSpecificationDeleteEvent', $1::text, '{}', $3::text"
-    "  WHERE EXISTS (SELECT 1 FROM gone))"
-    " SELECT version FROM gone";
+    "  WHERE EXISTS (SELECT 1 FROM gone)),"
+    /* What changed meanwhile is not in gone, what came is not in $4. */
+    " kept AS (SELECT 1 / CASE WHEN $4 IS NULL OR cardinality($4) ="
+    "  ALL (SELECT count(*) FROM gone UNION ALL SELECT count(*) FROM"
+    "  service_specification WHERE id = $1::text AND NOT deleted)"
+    "  THEN 1 ELSE 0 END AS ok)"
+    " SELECT gone.version FROM kept LEFT JOIN gone ON kept.ok = 1";
 
 const char sql_definition_load[] =
     "SELECT id, family, version, hash, body FROM family_definition"
-    " WHERE family = $1::text ORDER BY id";
+    " WHERE family = $1::text AND id <> ALL($2::int[]) ORDER BY id";
 
 /* Workers that start together store the same one: DO UPDATE, because a row
  * that another is inserting is not visible to DO NOTHING's SELECT. */
@@ -110,21 +117,36 @@ specification_update(pg_t *pg, arena_t *a, str_t id, str_t version,
 }
 
 void
-specification_delete(pg_t *pg, arena_t *a, str_t id, uuid_t event,
-                     str_t correlation, pg_result_fn fn, void *ctx)
+specification_delete(pg_t *pg, arena_t *a, str_t id, const int64_t *changes,
+                     int n, uuid_t event, str_t correlation, pg_result_fn fn,
+                     void *ctx)
 {
     pg_params_t p;
+    pg_array_t v;
 
     pg_params(&p, a);
     pg_add_text(&p, id);
     pg_add_uuid(&p, event);
     pg_add_text(&p, correlation);
+    pg_array(&v, a, PG_ARRAY_LONG);
+    for (int i = 0; i < n; i++) {
+        pg_array_long(&v, changes[i]);
+    }
+    if (changes) {
+        pg_add_array(&p, &v);
+    } else {
+        pg_add_null(&p);
+    }
     pg_exec(pg, STATEMENT_specification_delete, &p, fn, ctx);
 }
 
+/* lastUpdate is the server's in each document that is stored. */
 static const filter_column_t columns[] = {
     {"id", "p.id", FILTER_TEXT},
     {"version", "p.version", FILTER_TEXT},
+    {"name", "(p.doc->>'name')", FILTER_TEXT},
+    {"lifecycleStatus", "(p.doc->>'lifecycleStatus')", FILTER_TEXT},
+    {"lastUpdate", "(p.doc->>'lastUpdate')::timestamptz", FILTER_TIME},
     {NULL, NULL, FILTER_TEXT},
 };
 
@@ -132,27 +154,33 @@ bool
 specifications_list_sql(buf_t *sql, pg_params_t *p, const query_t *q, long cap,
                         tmf_error_t *err)
 {
-    buf_puts(sql, "WITH hit AS MATERIALIZED (SELECT p.id, p.version, p.doc"
-                  " FROM service_specification p WHERE NOT p.deleted");
-    if (!filter_where(sql, p, q, columns, "p.doc", err)) {
-        return false;
-    }
-    buf_puts(sql, "), page AS (SELECT doc, id, version FROM hit"
-                  " ORDER BY id, version");
-    filter_page(sql, q, cap);
-    buf_puts(sql, ") SELECT page.doc, n.n FROM (SELECT count(*) AS n FROM hit)"
-                  " n LEFT JOIN page ON true ORDER BY page.id, page.version");
-    return true;
+    static const filter_list_t list = {
+        .columns = columns,
+        .schema = &tmf_service_specification,
+        .doc_sql = "p.doc",
+        .from = "service_specification p WHERE NOT p.deleted",
+        .row_sql = "p.id, p.version, p.doc",
+        .show = "doc",
+        .last = "id, version",
+    };
+
+    return filter_list_sql(sql, p, q, cap, &list, err);
 }
 
 void
-definitions_load(pg_t *pg, arena_t *a, str_t family, pg_result_fn fn,
-                 void *ctx)
+definitions_load(pg_t *pg, arena_t *a, str_t family, const int *known, int n,
+                 pg_result_fn fn, void *ctx)
 {
     pg_params_t p;
+    pg_array_t ids;
 
+    pg_array(&ids, a, PG_ARRAY_INT);
+    for (int i = 0; i < n; i++) {
+        pg_array_int(&ids, known[i]);
+    }
     pg_params(&p, a);
     pg_add_text(&p, family);
+    pg_add_array(&p, &ids);
     pg_exec(pg, STATEMENT_definition_load, &p, fn, ctx);
 }
 

@@ -29,15 +29,21 @@ void specification_insert(pg_t *pg, arena_t *a, str_t id, str_t version,
  * 22012, and with it the segment. */
 void specification_update(pg_t *pg, arena_t *a, str_t id, str_t version,
                           int64_t change, str_t doc);
-/* All versions of an id, with the event that says so; gives a row each. */
-void specification_delete(pg_t *pg, arena_t *a, str_t id, uuid_t event,
+/* All versions of an id, with the event that says so; gives a row each, or one
+ * with null where there is none. changes: the n change numbers they were read
+ * with; where a version has another by now, or one has come, the statement
+ * fails with 22012, and with it the segment. NULL: whatever they are. */
+void specification_delete(pg_t *pg, arena_t *a, str_t id,
+                          const int64_t *changes, int n, uuid_t event,
                           str_t correlation, pg_result_fn fn, void *ctx);
 bool specifications_list_sql(buf_t *sql, pg_params_t *p, const query_t *q,
                              long cap, tmf_error_t *err);
 
-/* id, family, version, hash, body of one family's definitions. */
-void definitions_load(pg_t *pg, arena_t *a, str_t family, pg_result_fn fn,
-                      void *ctx);
+/* id, family, version, hash, body of one family's definitions but the n known
+ * ones, by id. Not those above the highest known: a number is given before
+ * its transaction commits, so a lower one may appear after a higher one. */
+void definitions_load(pg_t *pg, arena_t *a, str_t family, const int *known,
+                      int n, pg_result_fn fn, void *ctx);
 /* Gives its id, new or old. */
 void definition_insert(pg_t *pg, arena_t *a, str_t family, str_t version,
                        str_t hash, str_t body, pg_result_fn fn, void *ctx);

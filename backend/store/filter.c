@@ -1,20 +1,46 @@
 /*
  * Filters: a table of columns for what is indexed, jsonpath for the rest.
+ * Sorted by columns only.
  */
 #include "backend/store/filter.h"
 
 #include "backend/base/json.h"
-#include "proto/schema.h"
+
+#define REASON    "Invalid query-string parameter"
+#define SHOWN_MAX 64 /* bytes of a path in a message */
 
 /* A path of QUERY_MAX_BYTES with every byte escaped, and the conditions. */
 #define JSONPATH_MAX 65536
+
+#define REFUSE(err, ...)                                           \
+    (tmf_error_set(err, 400, TMF_CODE_QUERY_INVALID, REASON, NULL, \
+                   __VA_ARGS__),                                   \
+     false)
+
+#define SHOWN(s) \
+    (int) ((s).len < SHOWN_MAX ? (s).len : SHOWN_MAX), (s).data ? (s).data : ""
 
 typedef struct {
     buf_t *sql;
     pg_params_t *params;
     const query_t *query;
-    const char *doc_sql;
+    const filter_list_t *list;
 } writer_t;
+
+/* QUERY_NE is written as the opposite of QUERY_EQ. */
+static const struct {
+    const char *sql, *jsonpath;
+} signs[] = {
+    [QUERY_EQ] = {"=", "=="}, [QUERY_NE] = {"=", "=="},
+    [QUERY_GT] = {">", ">"},  [QUERY_GTE] = {">=", ">="},
+    [QUERY_LT] = {"<", "<"},  [QUERY_LTE] = {"<=", "<="},
+};
+
+static bool
+is_ordering(query_op_t op)
+{
+    return op != QUERY_EQ && op != QUERY_NE;
+}
 
 static str_t
 value_at(const writer_t *w, const query_filter_t *f, int i)
@@ -32,16 +58,21 @@ add_param(const writer_t *w, str_t value)
 }
 
 static void
-put_text(const writer_t *w, const filter_column_t *c, str_t value)
+put_text(const writer_t *w, const filter_column_t *c, query_op_t op,
+         str_t value)
 {
-    buf_printf(w->sql, "%s = $%d::text", c->sql, add_param(w, value));
+    buf_printf(w->sql, "%s%s %s $%d::text", c->sql,
+               is_ordering(op) ? " COLLATE \"C\"" : "", signs[op].sql,
+               add_param(w, value));
 }
 
 static void
-put_uuid(const writer_t *w, const filter_column_t *c, str_t value)
+put_uuid(const writer_t *w, const filter_column_t *c, query_op_t op,
+         str_t value)
 {
     uuid_t u;
 
+    (void) op; /* uuids have no order here */
     if (!uuid_parse(value, &u)) {
         buf_puts(w->sql, "false");
         return;
@@ -49,32 +80,40 @@ put_uuid(const writer_t *w, const filter_column_t *c, str_t value)
     buf_printf(w->sql, "%s = $%d::uuid", c->sql, add_param(w, value));
 }
 
-/* Times are shown in milliseconds: a finer one is equal to none of them. */
+/*
+ * Times are shown in milliseconds. A finer one is equal to none of them; it
+ * is behind the one it begins with and before the next.
+ */
 static void
-put_time(const writer_t *w, const filter_column_t *c, str_t value)
+put_time(const writer_t *w, const filter_column_t *c, query_op_t op,
+         str_t value)
 {
     char text[32];
     long long us;
 
-    if (!rfc3339_parse(value, &us) || us % 1000 != 0) {
+    if (!rfc3339_parse(value, &us) || (!is_ordering(op) && us % 1000 != 0)) {
         buf_puts(w->sql, "false");
         return;
     }
+    if (us % 1000 != 0) {
+        op = op == QUERY_GT || op == QUERY_GTE ? QUERY_GT : QUERY_LTE;
+    }
     rfc3339_print(us, text);
-    buf_printf(w->sql, "date_trunc('milliseconds', %s) = $%d::timestamptz",
-               c->sql, add_param(w, str_of(text)));
+    buf_printf(w->sql, "date_trunc('milliseconds', %s) %s $%d::timestamptz",
+               c->sql, signs[op].sql, add_param(w, str_of(text)));
 }
 
 /* The values of a filter, any of which may match. */
 static void
 put_any(const writer_t *w, const query_filter_t *f, const filter_column_t *c,
-        void (*put)(const writer_t *w, const filter_column_t *c, str_t value))
+        void (*put)(const writer_t *w, const filter_column_t *c, query_op_t op,
+                    str_t value))
 {
     for (int i = 0; i < f->value_count; i++) {
         if (i > 0) {
             buf_puts(w->sql, " OR ");
         }
-        put(w, c, value_at(w, f, i));
+        put(w, c, f->op, value_at(w, f, i));
     }
 }
 
@@ -113,15 +152,51 @@ spelt(const writer_t *w, str_t value)
 }
 
 static void
-put_condition(buf_t *path, buf_t *vars, char kind, int i, str_t raw)
+put_condition(buf_t *path, buf_t *vars, const char *what, query_op_t op,
+              char kind, int i, str_t raw)
 {
-    if (i > 0 || kind == 'v') {
+    if (vars->len > 1) {
         buf_puts(path, " || ");
     }
-    buf_printf(path, "@ == $%c%d", kind, i);
+    buf_printf(path, "%s %s $%c%d", what, signs[op].jsonpath, kind, i);
     json_comma(vars);
     buf_printf(vars, "\"%c%d\":", kind, i);
     buf_str(vars, raw);
+}
+
+/* What the schema says of the path; ATTR_ANY where it does not know it. */
+static attr_type_t
+type_of(const object_schema_t *schema, const query_filter_t *f)
+{
+    attr_type_t type = ATTR_OBJECT;
+
+    for (int i = 0; i < f->step_count; i++) {
+        const attr_schema_t *attr = schema ? schema->attrs : NULL;
+
+        while (attr && attr->name && !str_is(f->steps[i], attr->name)) {
+            attr++;
+        }
+        if (!attr || !attr->name) {
+            return ATTR_ANY;
+        }
+        type = attr->type;
+        schema = type == ATTR_OBJECT ? attr->object : NULL;
+    }
+    return type;
+}
+
+/*
+ * Greater or less than this number? Then a text that spells one counts as that
+ * number, as characteristics are often given so; but not where the schema has
+ * a text.
+ */
+static bool
+orders_numbers(const writer_t *w, const query_filter_t *f, const json_t *v)
+{
+    attr_type_t type = type_of(w->list->schema, f);
+
+    return is_ordering(f->op) && v && v->type == JSON_NUMBER &&
+           type != ATTR_STRING && type != ATTR_URI;
 }
 
 /*
@@ -144,11 +219,15 @@ write_jsonpath(const writer_t *w, const query_filter_t *f, buf_t *path,
         str_t value = value_at(w, f, i);
         const json_t *v = spelt(w, value);
 
+        if (orders_numbers(w, f, v)) {
+            put_condition(path, vars, "@.double()", f->op, 'v', i, v->raw);
+            continue;
+        }
         buf_reset(text);
         buf_json(text, value);
-        put_condition(path, vars, 's', i, buf_view(text));
-        if (v) {
-            put_condition(path, vars, 'v', i, v->raw);
+        put_condition(path, vars, "@", f->op, 's', i, buf_view(text));
+        if (v && !is_ordering(f->op)) {
+            put_condition(path, vars, "@", f->op, 'v', i, v->raw);
         }
     }
     buf_char(path, ')');
@@ -171,7 +250,7 @@ put_document(const writer_t *w, const query_filter_t *f)
         add_param(w, buf_view(&vars));
         buf_printf(w->sql,
                    "jsonb_path_exists(%s::jsonb, $%d::jsonpath, $%d::jsonb)",
-                   w->doc_sql, n, n + 1);
+                   w->list->doc_sql, n, n + 1);
     }
     buf_free(&path);
     buf_free(&vars);
@@ -199,6 +278,7 @@ put_filter(const writer_t *w, const query_filter_t *f,
     }
     switch (c->kind) {
     case FILTER_TEXT:
+    case FILTER_NAME:
         put_any(w, f, c, put_text);
         break;
     case FILTER_UUID:
@@ -213,27 +293,99 @@ put_filter(const writer_t *w, const query_filter_t *f,
     }
 }
 
+/* Values that are to be greater or less must be such as the path has; those
+ * that are to be equal just are not. */
+static bool
+check_time(const writer_t *w, const query_filter_t *f, tmf_error_t *err)
+{
+    long long us;
+
+    for (int i = 0; i < f->value_count; i++) {
+        if (!rfc3339_parse(value_at(w, f, i), &us)) {
+            return REFUSE(err,
+                          "%.*s is compared with an RFC 3339 date-time (its "
+                          "\"+\" sent as %%2B), not \"%.*s\"",
+                          SHOWN(f->path), SHOWN(value_at(w, f, i)));
+        }
+    }
+    return true;
+}
+
+static bool
+check_number(const writer_t *w, const query_filter_t *f, tmf_error_t *err)
+{
+    for (int i = 0; i < f->value_count; i++) {
+        const json_t *v = spelt(w, value_at(w, f, i));
+
+        if (!v || v->type != JSON_NUMBER) {
+            return REFUSE(err, "%.*s is compared with a number, not \"%.*s\"",
+                          SHOWN(f->path), SHOWN(value_at(w, f, i)));
+        }
+    }
+    return true;
+}
+
+static bool
+refuse_order(const query_filter_t *f, tmf_error_t *err)
+{
+    return REFUSE(err, "%.*s has no order: only =, .eq and .ne compare it",
+                  SHOWN(f->path));
+}
+
+static bool
+check_column(const writer_t *w, const query_filter_t *f,
+             const filter_column_t *c, tmf_error_t *err)
+{
+    if (c->kind == FILTER_TIME && f->op != QUERY_EQ) {
+        return check_time(w, f, err);
+    }
+    return !is_ordering(f->op) || c->kind == FILTER_TEXT ||
+           refuse_order(f, err);
+}
+
+/* Times in documents stand there as their clients wrote them, each with an
+ * offset of its own: as texts they have another order. */
+static bool
+check_document(const writer_t *w, const query_filter_t *f, tmf_error_t *err)
+{
+    if (!is_ordering(f->op)) {
+        return true;
+    }
+    switch (type_of(w->list->schema, f)) {
+    case ATTR_INTEGER:
+    case ATTR_NUMBER:
+        return check_number(w, f, err);
+    case ATTR_BOOLEAN:
+    case ATTR_DATE_TIME:
+    case ATTR_ENUM:
+    case ATTR_OBJECT:
+        return refuse_order(f, err);
+    default:
+        return true;
+    }
+}
+
 bool
 filter_where(buf_t *sql, pg_params_t *p, const query_t *q,
-             const filter_column_t *columns, const char *doc_sql,
-             tmf_error_t *err)
+             const filter_list_t *l, tmf_error_t *err)
 {
-    writer_t w = {sql, p, q, doc_sql};
+    writer_t w = {sql, p, q, l};
 
     for (int i = 0; i < q->filter_count; i++) {
         const query_filter_t *f = &q->filters[i];
-        const filter_column_t *c = find_column(columns, f->path);
+        const filter_column_t *c = find_column(l->columns, f->path);
         int wanted = c ? f->value_count : 2;
 
         if (wanted > PG_MAX_PARAMS - p->n) {
-            tmf_error_set(err, 400, TMF_CODE_QUERY_INVALID,
-                          "Invalid query-string parameter", NULL,
-                          "the query has too many conditions");
+            return REFUSE(err, "the query has too many conditions");
+        }
+        if (!(c ? check_column(&w, f, c, err) : check_document(&w, f, err))) {
             return false;
         }
         buf_puts(sql, " AND (");
         put_filter(&w, f, c);
-        buf_char(sql, ')');
+        /* null, as of a column without a value, is not equal either */
+        buf_puts(sql, f->op == QUERY_NE ? ") IS NOT TRUE" : ")");
     }
     return true;
 }
@@ -244,4 +396,67 @@ filter_page(buf_t *sql, const query_t *q, long cap)
     long limit = q->limit >= 0 && q->limit < cap ? q->limit : cap;
 
     buf_printf(sql, " LIMIT %ld OFFSET %ld", limit, q->offset);
+}
+
+/* ", expression AS k0 ..." for each name in sort. */
+static bool
+put_keys(buf_t *sql, const query_t *q, const filter_column_t *columns,
+         tmf_error_t *err)
+{
+    for (int i = 0; i < q->sort_count; i++) {
+        const filter_column_t *c = find_column(columns, q->sorts[i].path);
+
+        if (!c || c->kind == FILTER_EXISTS) {
+            return REFUSE(err, "the list cannot be sorted by \"%.*s\"",
+                          SHOWN(q->sorts[i].path));
+        }
+        switch (c->kind) {
+        case FILTER_TEXT:
+        case FILTER_NAME:
+            buf_printf(sql, ", %s COLLATE \"C\"", c->sql);
+            break;
+        case FILTER_TIME:
+            buf_printf(sql, ", date_trunc('milliseconds', %s)", c->sql);
+            break;
+        default:
+            buf_printf(sql, ", %s", c->sql);
+            break;
+        }
+        buf_printf(sql, " AS k%d", i);
+    }
+    return true;
+}
+
+static void
+put_order(buf_t *sql, const query_t *q, const char *last)
+{
+    buf_puts(sql, " ORDER BY ");
+    for (int i = 0; i < q->sort_count; i++) {
+        buf_printf(sql, "k%d%s NULLS LAST, ", i,
+                   q->sorts[i].descending ? " DESC" : "");
+    }
+    buf_puts(sql, last);
+}
+
+bool
+filter_list_sql(buf_t *sql, pg_params_t *p, const query_t *q, long cap,
+                const filter_list_t *l, tmf_error_t *err)
+{
+    buf_printf(sql, "WITH hit AS MATERIALIZED (SELECT %s", l->row_sql);
+    if (!put_keys(sql, q, l->columns, err)) {
+        return false;
+    }
+    buf_printf(sql, " FROM %s", l->from);
+    if (!filter_where(sql, p, q, l, err)) {
+        return false;
+    }
+    buf_puts(sql, "), page AS (SELECT * FROM hit");
+    put_order(sql, q, l->last);
+    filter_page(sql, q, cap);
+    buf_printf(sql,
+               ") SELECT page.%s, n.n FROM (SELECT count(*) AS n FROM hit)"
+               " n LEFT JOIN page ON true",
+               l->show);
+    put_order(sql, q, l->last);
+    return true;
 }

@@ -4,6 +4,7 @@
 #include "backend/store/orders.h"
 
 #include "backend/store/statements.h"
+#include "proto/schema_tables.h"
 
 #define TOLD SQL_TOLD("$37", "$38", "$39", "$40", "$41", "$42", "$43")
 
@@ -68,7 +69,7 @@ const char sql_order_delete[] =
     "WITH gone AS (SELECT s.id, s.state FROM service_order_state s"
     "  WHERE s.id = $1::uuid AND s.state IN"
     "   ('completed', 'failed', 'partial', 'cancelled', 'rejected')"
-    "  FOR UPDATE),"
+    "  AND ($4::int = 0 OR s.version = $4::int) FOR UPDATE),"
     " acts AS (DELETE FROM activation a USING gone, service_order_item i"
     "  WHERE i.order_id = gone.id AND a.id = i.activation_id),"
     " items AS (DELETE FROM service_order_item i USING gone"
@@ -191,8 +192,8 @@ orders_by_key(pg_t *pg, arena_t *a, const str_t *keys, int n, pg_result_fn fn,
 }
 
 void
-order_delete(pg_t *pg, arena_t *a, uuid_t id, uuid_t event, str_t correlation,
-             pg_result_fn fn, void *ctx)
+order_delete(pg_t *pg, arena_t *a, uuid_t id, int version, uuid_t event,
+             str_t correlation, pg_result_fn fn, void *ctx)
 {
     pg_params_t p;
 
@@ -200,6 +201,7 @@ order_delete(pg_t *pg, arena_t *a, uuid_t id, uuid_t event, str_t correlation,
     pg_add_uuid(&p, id);
     pg_add_uuid(&p, event);
     pg_add_text(&p, correlation);
+    pg_add_int(&p, version);
     pg_exec(pg, STATEMENT_order_delete, &p, fn, ctx);
 }
 
@@ -218,7 +220,7 @@ orders_lock(pg_t *pg, arena_t *a, const uuid_t *ids, int n,
 
 static const filter_column_t columns[] = {
     {"id", "o.id", FILTER_UUID},
-    {"state", "s.state", FILTER_TEXT},
+    {"state", "s.state", FILTER_NAME},
     {"externalId", "o.external_id", FILTER_TEXT},
     {"category", "o.category", FILTER_TEXT},
     {"priority", "o.priority", FILTER_TEXT},
@@ -251,14 +253,16 @@ bool
 orders_list_sql(buf_t *sql, pg_params_t *p, const query_t *q, long cap,
                 tmf_error_t *err)
 {
-    buf_puts(sql, "WITH hit AS MATERIALIZED (SELECT o.id FROM service_order o"
-                  " JOIN service_order_state s ON s.id = o.id WHERE true");
-    if (!filter_where(sql, p, q, columns, "o.doc", err)) {
-        return false;
-    }
-    buf_puts(sql, "), page AS (SELECT id FROM hit ORDER BY id");
-    filter_page(sql, q, cap);
-    buf_puts(sql, ") SELECT page.id, n.n FROM (SELECT count(*) AS n FROM hit)"
-                  " n LEFT JOIN page ON true ORDER BY page.id");
-    return true;
+    static const filter_list_t list = {
+        .columns = columns,
+        .schema = &tmf_service_order,
+        .doc_sql = "o.doc",
+        .from = "service_order o JOIN service_order_state s ON s.id = o.id"
+                " WHERE true",
+        .row_sql = "o.id",
+        .show = "id",
+        .last = "id",
+    };
+
+    return filter_list_sql(sql, p, q, cap, &list, err);
 }

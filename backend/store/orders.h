@@ -48,8 +48,9 @@ void order_item_read(const PGresult *res, int row, uuid_t *ret_order,
 void orders_by_key(pg_t *pg, arena_t *a, const str_t *keys, int n,
                    pg_result_fn fn, void *ctx);
 /* Deletes an order in a final state with its activations, and writes the
- * event that says so; gives a row when it did. */
-void order_delete(pg_t *pg, arena_t *a, uuid_t id, uuid_t event,
+ * event that says so; gives a row when it did. version: the only one it may
+ * be in, 0: any. */
+void order_delete(pg_t *pg, arena_t *a, uuid_t id, int version, uuid_t event,
                   str_t correlation, pg_result_fn fn, void *ctx);
 
 /*

@@ -4,6 +4,7 @@
 #include "backend/store/services.h"
 
 #include "backend/store/statements.h"
+#include "proto/schema_tables.h"
 
 const char sql_service_load[] =
     "SELECT e.id, e.key, to_json(e.data_tags), e.created_at,"
@@ -188,8 +189,8 @@ inventory_apply(const inventory_rows_t *r, pg_t *pg, arena_t *a)
 
 static const filter_column_t columns[] = {
     {"id", "e.id", FILTER_UUID},
-    {"state", "c.state", FILTER_TEXT},
-    {"operatingStatus", "c.operating_status", FILTER_TEXT},
+    {"state", "c.state", FILTER_NAME},
+    {"operatingStatus", "c.operating_status", FILTER_NAME},
     {"name", "c.name", FILTER_TEXT},
     {"category", "c.category", FILTER_TEXT},
     {"serviceType", "c.service_type", FILTER_TEXT},
@@ -218,15 +219,17 @@ bool
 services_list_sql(buf_t *sql, pg_params_t *p, const query_t *q, long cap,
                   tmf_error_t *err)
 {
-    buf_puts(sql, "WITH hit AS MATERIALIZED (SELECT e.id FROM entity_instance"
-                  " e JOIN entity_instance_configuration c ON c.instance_id ="
-                  " e.id AND c.timeline = 'CURRENT' WHERE true");
-    if (!filter_where(sql, p, q, columns, document, err)) {
-        return false;
-    }
-    buf_puts(sql, "), page AS (SELECT id FROM hit ORDER BY id");
-    filter_page(sql, q, cap);
-    buf_puts(sql, ") SELECT page.id, n.n FROM (SELECT count(*) AS n FROM hit)"
-                  " n LEFT JOIN page ON true ORDER BY page.id");
-    return true;
+    static const filter_list_t list = {
+        .columns = columns,
+        .schema = &tmf_service,
+        .doc_sql = document,
+        .from = "entity_instance e JOIN entity_instance_configuration c"
+                " ON c.instance_id = e.id AND c.timeline = 'CURRENT'"
+                " WHERE true",
+        .row_sql = "e.id",
+        .show = "id",
+        .last = "id",
+    };
+
+    return filter_list_sql(sql, p, q, cap, &list, err);
 }

@@ -283,7 +283,7 @@ read_filter(arena_t *a, api_t api, const query_t *q, tmf_error_t *err)
 {
     event_filter_t *f = arena_new(a, event_filter_t);
 
-    if (q->has_fields || q->limit >= 0 || q->offset > 0) {
+    if (q->has_fields || q->limit >= 0 || q->offset > 0 || q->sort_count > 0) {
         return refuse(err, "a subscription's query takes eventType only");
     }
     for (size_t i = 0; q->filter_count == 0 && i < EVENT_TYPE_COUNT; i++) {
@@ -295,6 +295,11 @@ read_filter(arena_t *a, api_t api, const query_t *q, tmf_error_t *err)
                           "a subscription's query takes eventType only, "
                           "not \"%.*s\"",
                           STR_FMT(q->filters[i].path));
+        }
+    }
+    for (int i = 0; i < q->filter_count; i++) {
+        if (q->filters[i].op != QUERY_EQ) {
+            return refuse(err, "eventType can only be equal to its values");
         }
     }
     /* One filter at most: a path stands in a query once. */

@@ -1,11 +1,13 @@
 /*
  * Frames: what is read and written again is what was there. The same bytes
- * are taken for a reply and, cut at newlines, for the fields of a request.
+ * are taken for a reply and, cut at newlines, for the fields of a request; and
+ * for a list of entity tags with, in front of it, the tag that is there.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "proto/etag.h"
 #include "proto/frame.h"
 
 #define FIELDS_MAX 64
@@ -70,6 +72,31 @@ check_request(str_t text)
 #undef F
 }
 
+/* Who matches strongly matches weakly, and "no" is a verdict on both. */
+static void
+check_conditions(str_t text)
+{
+    const char *end = text.len ? memchr(text.data, '\n', text.len) : NULL;
+    size_t len = end ? (size_t) (end - text.data) : 0;
+    str_t tag = {text.data, len};
+    str_t list = {text.data + len, text.len - len};
+    etag_conditions_t match = {list, STR_NONE}, none = {STR_NONE, list};
+    tmf_error_t e;
+
+    if (end) {
+        list = (str_t){end + 1, text.len - len - 1};
+        match.match = none.none_match = list;
+    }
+    if (etag_check(&match, &e) != etag_check(&none, &e)) {
+        abort();
+    }
+    if (etag_judge(&match, tag, true) == ETAG_PROCEED && list.data &&
+        (etag_judge(&none, tag, true) != ETAG_NOT_MODIFIED ||
+         etag_judge(&none, tag, false) != ETAG_FAILED)) {
+        abort();
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -77,5 +104,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     check_reply(text);
     check_request(text);
+    check_conditions(text);
     return 0;
 }

@@ -1,6 +1,7 @@
 /*
  * Query strings: every slice lies in the text and is UTF-8, the values of
- * the filters do not overlap, and a refusal is a 400.
+ * the filters do not overlap, no condition and no sort key comes twice, and a
+ * refusal is a 400.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -40,16 +41,33 @@ check_filters(const query_t *q)
             }
         }
         for (int j = 0; j < i; j++) {
-            if (str_eq(f->path, q->filters[j].path)) {
+            if (f->op == q->filters[j].op &&
+                str_eq(f->path, q->filters[j].path)) {
                 abort();
             }
         }
     }
-    if (values != q->value_count) {
+    if (values != q->value_count || (q->has_or && q->filter_count != 1)) {
         abort();
     }
     for (int i = 0; i < values; i++) {
         check_slice(q, q->values[i]);
+    }
+}
+
+static void
+check_sorts(const query_t *q)
+{
+    for (int i = 0; i < q->sort_count; i++) {
+        check_slice(q, q->sorts[i].path);
+        if (q->sorts[i].path.len == 0) {
+            abort();
+        }
+        for (int j = 0; j < i; j++) {
+            if (str_eq(q->sorts[i].path, q->sorts[j].path)) {
+                abort();
+            }
+        }
     }
 }
 
@@ -74,5 +92,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_slice(&q, q.fields[i]);
     }
     check_filters(&q);
+    check_sorts(&q);
     return 0;
 }

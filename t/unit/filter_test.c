@@ -8,11 +8,44 @@
 static const filter_column_t columns[] = {
     {"id", "o.id", FILTER_UUID},
     {"state", "s.state", FILTER_TEXT},
+    {"mode", "s.mode", FILTER_NAME},
     {"orderDate", "o.order_date", FILTER_TIME},
     {"item.action",
      "EXISTS (SELECT 1 FROM i WHERE i.action = ANY(%s) OR ANY(%s) = '%')",
      FILTER_EXISTS},
     {NULL, NULL, FILTER_TEXT},
+};
+
+static const object_schema_t part = {
+    "Part",
+    (const attr_schema_t[]){
+        {.name = "size", .type = ATTR_NUMBER},
+        {.name = "count", .type = ATTR_INTEGER},
+        {.name = "label", .type = ATTR_STRING},
+        {.name = "link", .type = ATTR_URI},
+        {.name = "flag", .type = ATTR_BOOLEAN},
+        {.name = "made", .type = ATTR_DATE_TIME},
+        {.name = "colour", .type = ATTR_ENUM},
+        {.name = "value", .type = ATTR_ANY},
+        {.name = NULL},
+    },
+};
+
+static const filter_list_t list = {
+    .columns = columns,
+    .schema =
+        &(const object_schema_t){
+            "Thing",
+            (const attr_schema_t[]){
+                {.name = "part", .type = ATTR_OBJECT, .object = &part},
+                {.name = NULL},
+            },
+        },
+    .doc_sql = "o.doc",
+    .from = "o JOIN s WHERE true",
+    .row_sql = "o.id",
+    .show = "id",
+    .last = "id",
 };
 
 static pg_params_t params;
@@ -29,7 +62,7 @@ where(const char *text)
     if (query_parse(&query, str_of(text), &fault) < 0) {
         fail_msg("%s: %s", text, fault.message);
     }
-    return filter_where(&out, &params, &query, columns, "o.doc", &fault);
+    return filter_where(&out, &params, &query, &list, &fault);
 }
 
 #define assert_where(text, wanted) \
@@ -164,6 +197,182 @@ escapes_for_jsonpath(void **state)
 }
 
 static void
+orders_texts(void **state)
+{
+    (void) state;
+    assert_where("state.gt=a", " AND (s.state COLLATE \"C\" > $1::text) | a");
+    assert_where("state%3E%3Da,b",
+                 " AND (s.state COLLATE \"C\" >= $1::text OR "
+                 "s.state COLLATE \"C\" >= $2::text) | a | b");
+    assert_where("state.gt=a&state.lte=b",
+                 " AND (s.state COLLATE \"C\" > $1::text)"
+                 " AND (s.state COLLATE \"C\" <= $2::text) | a | b");
+}
+
+static void
+orders_instants(void **state)
+{
+    (void) state;
+#define SHOWN_DATE " AND (date_trunc('milliseconds', o.order_date) "
+#define AT         " $1::timestamptz) | 2030-01-01T00:00:00.001Z"
+    static const struct {
+        const char *op, *value, *sign;
+    } cases[] = {
+        {".gt", ".001Z", ">"},        {".gte", ".001Z", ">="},
+        {".lt", ".001Z", "<"},        {".lte", ".001Z", "<="},
+        {".gt", ".0015Z", ">"},       {".gte", ".0015Z", ">"},
+        {".lt", ".0015Z", "<="},      {".lte", ".0015Z", "<="},
+        {".gte", ".001-00:00", ">="},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[100], wanted[200];
+
+        snprintf(text, sizeof(text), "orderDate%s=2030-01-01T00:00:00%s",
+                 cases[i].op, cases[i].value);
+        snprintf(wanted, sizeof(wanted), SHOWN_DATE "%s" AT, cases[i].sign);
+        assert_where(text, wanted);
+    }
+}
+
+static void
+takes_the_opposite(void **state)
+{
+    (void) state;
+    assert_where("state.ne=a,b",
+                 " AND (s.state = $1::text OR s.state = $2::text) IS NOT TRUE"
+                 " | a | b");
+    assert_where("mode.ne=a", " AND (s.mode = $1::text) IS NOT TRUE | a");
+    assert_where("id.ne=42", " AND (false) IS NOT TRUE");
+    assert_where("orderDate.ne=2030-01-01T00:00:00Z",
+                 " AND (" EQUAL("1") ") IS NOT TRUE"
+                                     " | 2030-01-01T00:00:00.000Z");
+    assert_where("item.action.ne=add",
+                 " AND (EXISTS (SELECT 1 FROM i WHERE i.action = "
+                 "ANY(ARRAY[$1::text]) OR ANY(ARRAY[$1::text]) = '%'))"
+                 " IS NOT TRUE | add");
+    assert_where("part.flag.ne=true",
+                 " AND (jsonb_path_exists(o.doc::jsonb, $1::jsonpath, "
+                 "$2::jsonb)) IS NOT TRUE"
+                 " | $.\"part\".\"flag\" ? (@ == $s0 || @ == $v0)"
+                 " | {\"s0\":\"true\",\"v0\":true}");
+}
+
+static void
+orders_in_the_document(void **state)
+{
+    (void) state;
+    assert_where("x.gt=b", EXISTS("1", "2") " | $.\"x\" ? (@ > $s0)"
+                                            " | {\"s0\":\"b\"}");
+    assert_where(
+        "part.value.lte=1,b",
+        EXISTS("1", "2") " | $.\"part\".\"value\" ? (@.double() <= $v0 "
+                         "|| @ <= $s1) | {\"v0\":1,\"s1\":\"b\"}");
+    /* true and null are not greater than anything */
+    assert_where("x.gt=true", EXISTS("1", "2") " | $.\"x\" ? (@ > $s0)"
+                                               " | {\"s0\":\"true\"}");
+    /* as the schema says */
+    assert_where(
+        "part.size.gte=1,2",
+        EXISTS("1", "2") " | $.\"part\".\"size\" ? (@.double() >= $v0 || "
+                         "@.double() >= $v1) | {\"v0\":1,\"v1\":2}");
+    assert_where("part.label.lt=1",
+                 EXISTS("1", "2") " | $.\"part\".\"label\" ? (@ < $s0)"
+                                  " | {\"s0\":\"1\"}");
+    assert_where("part.link.lt=1",
+                 EXISTS("1", "2") " | $.\"part\".\"link\" ? (@ < $s0)"
+                                  " | {\"s0\":\"1\"}");
+}
+
+static void
+refuses_what_has_no_order(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *query, *message;
+    } cases[] = {
+        {"id.gt=" ORDER_ID, "id has no order"},
+        {"mode.lt=a", "mode has no order"},
+        {"item.action.gte=add", "item.action has no order"},
+        {"part.gt=1", "part has no order"},
+        {"part.flag.gt=true", "part.flag has no order"},
+        {"part.made.lt=2030-01-01T00:00:00Z", "part.made has no order"},
+        {"part.colour.lte=red", "part.colour has no order"},
+        {"part.size.gt=big", "part.size is compared with a number"},
+        {"part.count.gt=1,", "part.count is compared with a number, not \"\""},
+        {"part.count.gt=true", "part.count is compared with a number"},
+        {"orderDate.gt=2030", "orderDate is compared with an RFC 3339"},
+        {"orderDate.ne=2030", "orderDate is compared with an RFC 3339"},
+        {"orderDate.lt=2030-01-01T00:00:00Z,x", "date-time"},
+        {"orderDate%3C2030-01-01T00:00:00+01:00", "not \"2030"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (where(cases[i].query) || fault.status != 400 ||
+            fault.code != TMF_CODE_QUERY_INVALID ||
+            !strstr(fault.message, cases[i].message)) {
+            fail_msg("%s: %d %s", cases[i].query, fault.status, fault.message);
+        }
+    }
+}
+
+static bool
+listed(const char *text)
+{
+    fault = (tmf_error_t){0};
+    buf_reset(&out);
+    pg_params(&params, arena);
+    assert_int_equal(query_parse(&query, str_of(text), &fault), 0);
+    return filter_list_sql(&out, &params, &query, 100, &list, &fault);
+}
+
+#define LISTED(keys, where, order, page)                           \
+    "WITH hit AS MATERIALIZED (SELECT o.id" keys                   \
+    " FROM o JOIN s WHERE true" where                              \
+    "), page AS (SELECT * FROM hit ORDER BY " order page           \
+    ") SELECT page.id, n.n FROM (SELECT count(*) AS n FROM hit) n" \
+    " LEFT JOIN page ON true ORDER BY " order
+
+static void
+sorts(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *query, *sql;
+    } cases[] = {
+        {"", LISTED("", "", "id", " LIMIT 100 OFFSET 0")},
+        {"sort=-state,orderDate&limit=5",
+         LISTED(", s.state COLLATE \"C\" AS k0"
+                ", date_trunc('milliseconds', o.order_date) AS k1",
+                "", "k0 DESC NULLS LAST, k1 NULLS LAST, id",
+                " LIMIT 5 OFFSET 0")},
+        {"sort=mode,-id&state=a",
+         LISTED(", s.mode COLLATE \"C\" AS k0, o.id AS k1",
+                " AND (s.state = $1::text)",
+                "k0 NULLS LAST, k1 DESC NULLS LAST, id",
+                " LIMIT 100 OFFSET 0")},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_true(listed(cases[i].query));
+        assert_string_equal(out.data, cases[i].sql);
+    }
+    static const char *const bad[] = {"item.action", "part.size", "x",
+                                      "state;--", "k0"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char text[64];
+
+        snprintf(text, sizeof(text), "sort=id,-%s", bad[i]);
+        assert_false(listed(text));
+        assert_int_equal(fault.status, 400);
+        assert_int_equal(fault.code, TMF_CODE_QUERY_INVALID);
+        snprintf(text, sizeof(text), "sorted by \"%s\"", bad[i]);
+        assert_non_null(strstr(fault.message, text));
+    }
+    assert_false(listed("orderDate.gt=x"));
+}
+
+static void
 joins_conditions(void **state)
 {
     (void) state;
@@ -182,7 +391,7 @@ goes_on_behind_other_parameters(void **state)
     pg_params(&params, arena);
     pg_add_text(&params, STR("first"));
     assert_int_equal(query_parse(&query, STR("state=a"), &fault), 0);
-    assert_true(filter_where(&out, &params, &query, columns, "o.doc", &fault));
+    assert_true(filter_where(&out, &params, &query, &list, &fault));
     assert_string_equal(out.data, " AND (s.state = $2::text)");
 }
 
@@ -258,6 +467,12 @@ main(void)
         CHECK_TEST(looks_for_existence),
         CHECK_TEST(looks_into_the_document),
         CHECK_TEST(escapes_for_jsonpath),
+        CHECK_TEST(orders_texts),
+        CHECK_TEST(orders_instants),
+        CHECK_TEST(takes_the_opposite),
+        CHECK_TEST(orders_in_the_document),
+        CHECK_TEST(refuses_what_has_no_order),
+        CHECK_TEST(sorts),
         CHECK_TEST(joins_conditions),
         CHECK_TEST(goes_on_behind_other_parameters),
         CHECK_TEST(bounds_parameters),

@@ -38,6 +38,8 @@ test_request_round_trip(void **state)
         .subject = STR("s"),
         .traceparent = STR("00-x"),
         .idempotency_key = STR("ik"),
+        .if_match = STR("\"a\""),
+        .if_none_match = STR("W/\"b\",*"),
         .content_type = STR("application/json"),
         .deadline = STR("123"),
         .body = STR("{}\n"),
@@ -50,6 +52,8 @@ test_request_round_trip(void **state)
     assert_int_equal(n, 2 * REQUEST_FIELD_COUNT);
     assert_str(argv[0], "id");
     assert_str(argv[n - 2], "body");
+    assert_str(argv[26], "if-match");
+    assert_str(argv[28], "if-none-match");
     assert_int_equal(request_frame_read(&back, argv, n), 0);
 #define F(member, name) assert_true(str_eq(f.member, back.member));
     REQUEST_FIELDS(F)

@@ -16,8 +16,13 @@
 
 #define ROWS(a) (sizeof(a) / sizeof((a)[0]))
 
-/* One line for a whole query: fields, offset, limit, then each filter with
- * its steps and values. */
+static const char *const signs[] = {
+    [QUERY_EQ] = "=",   [QUERY_NE] = "!=", [QUERY_GT] = ">",
+    [QUERY_GTE] = ">=", [QUERY_LT] = "<",  [QUERY_LTE] = "<=",
+};
+
+/* One line for a whole query: fields, offset, limit, sort, then each filter
+ * with its steps and values. */
 static void
 describe(const query_t *q, buf_t *b)
 {
@@ -27,6 +32,11 @@ describe(const query_t *q, buf_t *b)
         buf_printf(b, " %.*s", STR_FMT(q->fields[i]));
     }
     buf_printf(b, "; %ld %ld", q->offset, q->limit);
+    for (int i = 0; i < q->sort_count; i++) {
+        buf_printf(b, "%s%c%.*s", i ? " " : "; sort ",
+                   q->sorts[i].descending ? '-' : '+',
+                   STR_FMT(q->sorts[i].path));
+    }
     for (int i = 0; i < q->filter_count; i++) {
         const query_filter_t *f = &q->filters[i];
         buf_printf(b, "; %.*s(", STR_FMT(f->path));
@@ -35,7 +45,7 @@ describe(const query_t *q, buf_t *b)
         }
         buf_puts(b, ")");
         for (int j = 0; j < f->value_count; j++) {
-            buf_printf(b, "%s<%.*s>", j ? "|" : "=",
+            buf_printf(b, "%s<%.*s>", j ? "|" : signs[f->op],
                        STR_FMT(q->values[f->first_value + j]));
         }
     }
@@ -77,6 +87,49 @@ static const struct {
      "all; 0 -1; a(a)=<2030-01-01T00:00:00.000Z>"},
     {"a.eq=x", "all; 0 -1; a(a)=<x>"},
     {"a.b.eq=x&a.b=y", "all; 0 -1; a.b(a/b)=<x>|<y>"},
+    {"a.b.ne=x", "all; 0 -1; a.b(a/b)!=<x>"},
+    {"a.gt=5", "all; 0 -1; a(a)><5>"},
+    {"a.gte=5", "all; 0 -1; a(a)>=<5>"},
+    {"a.lt=5", "all; 0 -1; a(a)<<5>"},
+    {"a.lte=5", "all; 0 -1; a(a)<=<5>"},
+    {"a.b.%67t=5", "all; 0 -1; a.b(a/b)><5>"},
+    {"a.b%2Egt=5", "all; 0 -1; a.b(a/b)><5>"},
+    {"a.gt.gt=5", "all; 0 -1; a.gt(a/gt)><5>"},
+    {"a.b%3E5", "all; 0 -1; a.b(a/b)><5>"},
+    {"a%3e5", "all; 0 -1; a(a)><5>"},
+    {"a%3E%3D5", "all; 0 -1; a(a)>=<5>"},
+    {"a%3C5", "all; 0 -1; a(a)<<5>"},
+    {"a%3C%3D5", "all; 0 -1; a(a)<=<5>"},
+    {"a%3D%3D5", "all; 0 -1; a(a)=<5>"},
+    {"a%3D=5", "all; 0 -1; a(a)=<5>"},
+    {"a>5", "all; 0 -1; a(a)><5>"},
+    {"a>=5", "all; 0 -1; a(a)>=<5>"},
+    {"a%3E=5", "all; 0 -1; a(a)>=<5>"},
+    {"a>%3D5", "all; 0 -1; a(a)>=<5>"},
+    {"a<5", "all; 0 -1; a(a)<<5>"},
+    {"a<=5", "all; 0 -1; a(a)<=<5>"},
+    {"a==5", "all; 0 -1; a(a)=<5>"},
+    {"a===5", "all; 0 -1; a(a)=<=5>"},
+    {"a%3E", "all; 0 -1; a(a)><>"},
+    {"a%3Eb=c", "all; 0 -1; a(a)><b=c>"},
+    {"a%3E%3E5", "all; 0 -1; a(a)><>5>"},
+    {"a%3E%225,6%22,%227%22", "all; 0 -1; a(a)><\"5>|<6\">|<7>"},
+    {"a.gt=1&a=3&a.lt=5&a%3E2", "all; 0 -1; a(a)><1>|<2>; a(a)=<3>; a(a)<<5>"},
+    {"a=x;y", "all; 0 -1; a(a)=<x>|<y>"},
+    {"a=x;a=y", "all; 0 -1; a(a)=<x>|<y>"},
+    {"a=x,y;z;a=v,w", "all; 0 -1; a(a)=<x>|<y>|<z>|<v>|<w>"},
+    {"a=x;", "all; 0 -1; a(a)=<x>|<>"},
+    {"a.gt=1;a%3E2", "all; 0 -1; a(a)><1>|<2>"},
+    {"a=x;a==y", "all; 0 -1; a(a)=<x>|<y>"},
+    {"a=x;a.eq=y", "all; 0 -1; a(a)=<x>|<y>"},
+    {"a=x;a=y&a=z&limit=1", "all; 0 1; a(a)=<x>|<y>|<z>"},
+    {"a=x;y&b=z", "all; 0 -1; a(a)=<x>|<y>; b(b)=<z>"},
+    {"sort=a", "all; 0 -1; sort +a"},
+    {"sort=a,-b.c", "all; 0 -1; sort +a -b.c"},
+    {"sort=+a,%2Bb,%20c", "all; 0 -1; sort +a +b +c"},
+    {"sort=%2Da&a.gt=1", "all; 0 -1; sort -a; a(a)><1>"},
+    {"sort=--a", "all; 0 -1; sort --a"},
+    {"sort=a%2Cb", "all; 0 -1; sort +a,b"},
     {"eq=x", "all; 0 -1; eq(eq)=<x>"},
     {"gt=x", "all; 0 -1; gt(gt)=<x>"},
     {"gt.a=x", "all; 0 -1; gt.a(gt/a)=<x>"},
@@ -102,32 +155,54 @@ static const struct {
     str_t raw;
     const char *message;
 } bad[] = {
-    {STR("a.gt=5"), "only equality"},
-    {STR("a.gte=5"), "only equality"},
-    {STR("a.lt=5"), "only equality"},
-    {STR("a.lte=5"), "only equality"},
-    {STR("a.ne=5"), "only equality"},
-    {STR("a.regex=5"), "only equality"},
-    {STR("a.b.%67t=5"), "only equality"},
-    {STR("a%3E5"), "only equality"},
-    {STR("a%3E%3D5"), "only equality"},
-    {STR("a%3C5"), "only equality"},
-    {STR("a%3D%3D5"), "only equality"},
-    {STR("a%3D%7Ex"), "only equality"},
-    {STR("a%2A%3Dx"), "only equality"},
-    {STR("a>5"), "only equality"},
-    {STR("a>=5"), "only equality"},
-    {STR("a<5"), "only equality"},
-    {STR("a==5"), "only equality"},
-    {STR("a!=5"), "only equality"},
-    {STR("a*=x"), "only equality"},
-    {STR("a=~x"), "only equality"},
-    {STR("a=x;a=y"), "only equality"},
-    {STR("a=x;y"), "only equality"},
-    {STR("a;b=1"), "only equality"},
-    {STR("fields.gt=1"), "only equality"},
-    {STR("sort=a"), "sort is not supported"},
-    {STR("sort="), "sort is not supported"},
+    {STR("a.regex=5"), "the operators are"},
+    {STR("a%3D5"), "the operators are"},
+    {STR("a%3D%7Ex"), "the operators are"},
+    {STR("a%2A%3Dx"), "the operators are"},
+    {STR("a!=5"), "the operators are"},
+    {STR("a%21%3D5"), "the operators are"},
+    {STR("a*=x"), "the operators are"},
+    {STR("a=~x"), "the operators are"},
+    {STR("a~=x"), "the operators are"},
+    {STR("a;b=1"), "the operators are"},
+    {STR("a%3Bb=1"), "the operators are"},
+    {STR("a;b%3E1"), "the operators are"},
+    {STR("a=x;a*=y"), "the operators are"},
+    {STR("a=x;a.regex=y"), "the operators are"},
+    {STR("a.gt>5"), "\"a.gt\" has two operators"},
+    {STR("a.eq==5"), "\"a.eq\" has two operators"},
+    {STR("a.ne%3C5"), "\"a.ne\" has two operators"},
+    {STR("fields.gt=1"), "fields takes no operator"},
+    {STR("%73ort.eq=1"), "sort takes no operator"},
+    {STR("limit%3E1"), "limit takes no operator"},
+    {STR("limit==1"), "limit takes no operator"},
+    {STR("filter%3E1"), "filter takes no operator"},
+    {STR("a=x;b=y"), "only another value of \"a\""},
+    {STR("a=x;a.ne=y"), "not \"a.ne\""},
+    {STR("a.gt=x;a=y"), "only another value of \"a\""},
+    {STR("a=x;y%3Ez"), "not \"y\""},
+    {STR("a=x;limit=5"), "limit takes no operator"},
+    {STR("a=x;=y"), "empty name"},
+    {STR("a=x;a=y&b=z"), "ambiguous"},
+    {STR("b=z&a=x;a=y"), "ambiguous"},
+    {STR("a=x;a=y&a.ne=z"), "ambiguous"},
+    {STR("a=x;%zz"), "not percent-encoded"},
+    {STR("a=x;a=%ff"), "not UTF-8"},
+    {STR("a%3E%zz"), "not percent-encoded"},
+    {STR("a%3E%00"), "NUL"},
+    {STR("a%00%3E5"), "NUL"},
+    {STR("%3E5"), "empty name"},
+    {STR("=="), "empty name"},
+    {STR(".gt=x"), "empty name"},
+    {STR("sort="), "sort has an empty name"},
+    {STR("sort=,a"), "sort has an empty name"},
+    {STR("sort=a,"), "sort has an empty name"},
+    {STR("sort=-"), "sort has an empty name"},
+    {STR("sort=+"), "sort has an empty name"},
+    {STR("sort=a,b,-a"), "sort names \"a\" twice"},
+    {STR("sort=a&sort=b"), "sort is given twice"},
+    {STR("sort=%zz"), "not percent-encoded"},
+    {STR("sort=1,2,3,4,5,6,7,8,9"), "more than 8 names"},
     {STR("filter=$"), "filter is not supported"},
     {STR("a"), "has no \"=\""},
     {STR("sort"), "has no \"=\""},

@@ -242,6 +242,9 @@ takes_the_types_asked_for(void **state)
         "eventType=ServiceOrderStateChangeEvent",
         "eventType=%22ServiceOrderCreateEvent%22,"
         "ServiceOrder%53tateChangeEvent&",
+        "eventType=ServiceOrderCreateEvent;ServiceOrderStateChangeEvent",
+        "eventType==ServiceOrderCreateEvent;"
+        "eventType=ServiceOrderStateChangeEvent",
     };
 
     for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
@@ -275,7 +278,13 @@ refuses_other_queries(void **state)
         "eventType.ne=ServiceOrderCreateEvent",
         "eventType",
         "eventType=%zz",
-        "eventType=ServiceOrderCreateEvent;ServiceOrderDeleteEvent",
+        "eventType.gt=ServiceOrderCreateEvent",
+        "eventType%3C%3DServiceOrderCreateEvent",
+        "eventType=ServiceOrderCreateEvent&"
+        "eventType.ne=ServiceOrderDeleteEvent",
+        "eventType=ServiceOrderCreateEvent;id=1",
+        "sort=eventTime",
+        "eventType=ServiceOrderCreateEvent&sort=-eventTime",
     };
 
     for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
