@@ -503,7 +503,7 @@ subtest 'pages' => sub {
         is(ref $page->{json}, 'ARRAY', 'a list');
     }
     # Among those that a sort finds equal, the pages go by id.
-    for my $sort (qw(priority -priority category state,-orderDate)) {
+    for my $sort ('priority', '-priority', 'category', 'state,-orderDate') {
         $page = list(ORDERS, "category=page&sort=$sort");
         my @whole = @{ $page->{json} };
         is(@whole, MANY, "sort=$sort");
