@@ -24,7 +24,7 @@ use constant {
     POSTING_SECONDS  => 120,
     HEALTH_SECONDS   => 30,
     STEP_MS          => 30,      # what a step at a network element takes
-    VENDOR_MS        => 4000,    # the vendor's delivery: orders stay under way
+    VENDOR_MS        => 5000,    # the vendor's delivery: orders stay under way
     VENDOR_SAN_MS    => 8000,    # posted more slowly, they have to stay longer
     NEW_ORDER        => 4,       # its number: access and line
     NEW_START        => 1,       # seconds until it may begin

@@ -21,7 +21,7 @@ use Time::HiRes qw(sleep);
 use Process;
 
 use constant {
-    CLIENTS       => 16,
+    CLIENTS       => 32,
     ORDERS_PATH   => '/tmf-api/serviceOrdering/v4/serviceOrder',
     REPLY_SECONDS => 30,
     PAUSE_SECONDS => 0.1,    # before an order that was refused goes again
