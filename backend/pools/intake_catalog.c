@@ -165,11 +165,9 @@ on_current(void *ctx, const PGresult *res)
 
     t->count = PQntuples(res);
     t->changes = arena_array(a, int64_t, (size_t) t->count + 1);
-    for (int i = 0; i < t->count; i++) {
+    for (int i = 0; i < t->count; i++) { /* the newest is the last */
         specification_read(res, i, &s);
         t->changes[i] = s.change;
-    }
-    if (t->count) { /* s: the newest */
         t->stored = json_parse(a, arena_str(a, s.doc), NULL);
         t->version = arena_str(a, s.version);
     }
