@@ -4,25 +4,17 @@
 #include "backend/pools/begin.h"
 
 #include "backend/base/json.h"
-
-static void
-put_id(buf_t *b, const char *name, uuid_t id)
-{
-    char text[UUID_TEXT + 1];
-
-    uuid_print(id, text);
-    json_put_text(b, name, str_of(text));
-}
+#include "backend/tmf/member.h"
 
 void
 begin_print(const activation_record_t *r, buf_t *out)
 {
     buf_char(out, '{');
-    put_id(out, "id", r->id);
-    put_id(out, "order", r->order_id);
+    member_uuid(out, "id", r->id);
+    member_uuid(out, "order", r->order_id);
     json_put_text(out, "item", r->item_id);
-    put_id(out, "service", r->service_id);
-    put_id(out, "configuration", r->configuration_id);
+    member_uuid(out, "service", r->service_id);
+    member_uuid(out, "configuration", r->configuration_id);
     json_put_int(out, "definition", r->definition_id);
     json_put_raw(out, "ordered", r->service);
     if (r->characteristics.len) {
