@@ -1,6 +1,6 @@
 /* An activation in a hint: what goes in comes out; what is no such text is
  * refused.
- * rooms: backend/pools backend/store backend/base proto */
+ * rooms: backend/pools backend/tmf backend/store backend/base proto */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
