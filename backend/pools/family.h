@@ -134,9 +134,20 @@ const family_t *pool_definition(const pool_t *p, int id);
 void pool_kick(pool_t *p);
 /* Ends a stop, once nothing is under way. */
 void pool_maybe_exit(pool_t *p);
+
+/* family_load.c */
+#define FAMILY_LOAD_MAX 256 /* activations of one load */
 /* Reads these activations and goes on with them. hint may be NULL. */
 void pool_load(pool_t *p, const uuid_t *ids, int n, hint_t *hint);
+/* Sends what had no connection; may be late again. */
+void pool_send_late(pool_t *p);
+/* Takes more from the stream, while there is room in memory. */
+void pool_read_on(pool_t *p);
+/* The stream's batches (ctx: pool_t). */
+void pool_on_hints(void *ctx, const stream_entry_t *entries, int n);
 void hint_release(pool_t *p, hint_t *h);
+
+/* family.c */
 /* While stopping, once nothing is under way in the database: the end. */
 void pool_maybe_exit(pool_t *p);
 
