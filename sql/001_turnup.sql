@@ -239,6 +239,17 @@ CREATE TABLE hub_subscription (
     created_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 
+-- Requests -------------------------------------------------------------------
+
+-- What a POST (of anything but an order) has made, so that the same request
+-- makes nothing again; kept for some days.
+CREATE TABLE request (
+    key         text PRIMARY KEY, -- Idempotency-Key of the subject, or the request's id
+    resource_id text NOT NULL,
+    digest      text NOT NULL, -- of what was asked
+    made_at     timestamptz NOT NULL DEFAULT now()
+);
+
 -- Workers --------------------------------------------------------------------
 
 CREATE TABLE worker (

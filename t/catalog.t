@@ -343,5 +343,35 @@ subtest 'hub, on all three APIs' => sub {
     is(resource($gone)->{id}, 'Heard', 'the deletion names it');
 };
 
+subtest 'once' => sub {
+    my $key  = { 'Idempotency-Key' => 'spec-1' };
+    my $body = { name => 'Once' };
+    my $made = $t->post(SPECS, $body, $key);
+    is($made->{status}, 201, 'created') or diag($made->{content});
+    my $again = $t->post(SPECS, $body, $key);
+    is($again->{status}, 201, 'sent again');
+    is_deeply($again->{json}, $made->{json}, 'the same answer');
+    is($again->{headers}{location}, $made->{headers}{location}, 'Location');
+    is($again->{headers}{etag}, $made->{headers}{etag}, 'ETag');
+    is(@{ $t->get(SPECS . '?name=Once')->{json} }, 1, 'made once');
+    is_error($t->post(SPECS, { name => 'Other' }, $key), 409,
+        'the key for another body');
+    is($t->delete(SPECS . "/$made->{json}{id}")->{status}, 204, 'deleted');
+    is_error($t->post(SPECS, $body, $key), 409, 'and not made again');
+    is(@{ $t->get(SPECS . '?name=Once')->{json} }, 0, 'really not');
+
+    # What the stream delivers twice, without any key.
+    $t->redis('XADD', 'turnup:req:catalog', '*', 'id', 'twice-1', 'reply-to',
+        'turnup:rep:twice', 'api', 'catalog', 'version', 'v4', 'method',
+        'POST', 'resource', 'serviceSpecification', 'base', $t->url,
+        'content-type', 'application/json', 'body', '{"name":"Twice"}')
+        for 1, 2;
+    $t->wait_for(WAIT, sub {
+        (() = $t->redis('XRANGE', 'turnup:rep:twice', '-', '+')
+            =~ /^201$/mg) == 2;
+    }, 'both are answered');
+    is(@{ $t->get(SPECS . '?name=Twice')->{json} }, 1, 'made once');
+};
+
 $t->stop;
 done_testing;

@@ -67,6 +67,7 @@ struct group {
     int64_t parked_at;
     pg_t *pg;   /* where its segments go */
     void *data; /* the operation's own, in the batch's arena */
+    void *once; /* intake_once.c's */
 };
 
 struct batch {
@@ -152,6 +153,22 @@ tmf_view_t request_plain_view(const request_t *r);
 /* tag: of the resource as it is. false: answered 304, 412, or 400. RFC 9110
  * section 13.2.1: only where else it would be carried out. */
 bool request_condition(group_t *g, request_t *r, str_t tag);
+
+/*
+ * intake_once.c: a request is carried out once (law 8), however often it is
+ * delivered, or sent with the same Idempotency-Key.
+ */
+/* The Idempotency-Key of the subject, or the request's own id. */
+str_t request_key(arena_t *a, const request_t *r);
+/* known: what this request made when it was carried out before, as it was
+ * given to once_insert(); empty: it has not been. */
+typedef void (*once_fn)(group_t *g, str_t known);
+/* For a group of one. Does not come back to then, but answers 409 and ends the
+ * group, where the key was used for another request. */
+void once_start(group_t *g, once_fn then);
+/* First in the segment that carries it out: where somebody was faster, the
+ * segment fails and group_committed() replays the group. */
+void once_insert(group_t *g, str_t resource_id);
 
 /* intake_orders.c */
 void orders_post(group_t *g);

@@ -108,8 +108,56 @@ on_created(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     }
 }
 
-void
-specification_post(group_t *g)
+static void
+on_made_read(void *ctx, pg_outcome_t outcome, const char *sqlstate,
+             const char *message)
+{
+    editing_t *t = ctx;
+    group_t *g = t->group;
+
+    if (!group_committed(g, outcome, sqlstate, message)) {
+        return;
+    }
+    if (t->doc.len) {
+        answer_stored(t, 201);
+    } else {
+        request_fail(g, g->requests[0], 409, TMF_CODE_CONFLICT,
+                     "Idempotency-Key reused",
+                     "What was made with this Idempotency-Key was deleted");
+    }
+    group_end(g);
+}
+
+static void
+on_made(void *ctx, const PGresult *res)
+{
+    editing_t *t = ctx;
+    specification_record_t s;
+
+    for (int i = 0; i < PQntuples(res); i++) {
+        specification_read(res, i, &s);
+        if (str_eq(s.version, t->version)) {
+            t->doc = arena_str(group_arena(t->group), s.doc);
+        }
+    }
+}
+
+/* made: "id version"; neither has a blank in it. */
+static void
+answer_made(editing_t *t, str_t made)
+{
+    group_t *g = t->group;
+    size_t n =
+        (size_t) ((char *) memchr(made.data, ' ', made.len) - made.data);
+
+    t->id = (str_t){made.data, n};
+    t->version = (str_t){made.data + n + 1, made.len - n - 1};
+    specifications_load(g->pg, group_arena(g), &t->id, 1, on_made, t);
+    pg_commit(g->pg, on_made_read, t);
+}
+
+static void
+create(group_t *g, str_t made)
 {
     arena_t *a = group_arena(g);
     editing_t *t = g->data = arena_new(a, editing_t);
@@ -121,6 +169,10 @@ specification_post(group_t *g)
 
     t->group = g;
     t->event = STR("ServiceSpecificationCreateEvent");
+    if (made.len) {
+        answer_made(t, made);
+        return;
+    }
     uuid_print(uuid_v7(now / 1000), id);
     buf_init(&doc, 2 * (size_t) JSON_MAX_BYTES);
     if (!r->body || !specification_create(&doc, r->body, str_of(id), now,
@@ -137,9 +189,17 @@ specification_post(group_t *g)
     t->doc = arena_take(a, &doc);
     t->id = arena_str(a, t->id);
     t->version = arena_str(a, t->version);
+    once_insert(
+        g, arena_printf(a, "%.*s %.*s", STR_FMT(t->id), STR_FMT(t->version)));
     specification_insert(g->pg, a, t->id, t->version, t->doc);
     add_event(t, t->doc);
     pg_commit(g->pg, on_created, t);
+}
+
+void
+specification_post(group_t *g)
+{
+    once_start(g, create);
 }
 
 /* PATCH -------------------------------------------------------------------- */

@@ -14,17 +14,6 @@
 
 /* Projection --------------------------------------------------------------- */
 
-static str_t
-request_key(arena_t *a, const request_t *r)
-{
-    if (!r->frame.idempotency_key.len) {
-        return arena_printf(a, "r:%.*s", STR_FMT(r->frame.id));
-    }
-    return arena_printf(a, "k:%zu:%.*s:%.*s", r->frame.subject.len,
-                        STR_FMT(r->frame.subject),
-                        STR_FMT(r->frame.idempotency_key));
-}
-
 static bool
 project(group_t *g, request_t *r, post_t *p)
 {

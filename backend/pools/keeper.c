@@ -11,14 +11,16 @@
 #include <stdlib.h>
 
 #include "backend/store/activations.h"
+#include "backend/store/requests.h"
 #include "backend/store/statements.h"
 
 #define TICK_MS          250
 #define DUE_MAX          2000 /* hinted in one turn */
 #define LOST_EVERY       4    /* turns */
 #define LOST_SECONDS     6    /* a slot not seen for so long is dead */
-#define PARTITIONS_EVERY 14400
+#define HOURLY           14400
 #define PARTITIONS_AHEAD 2
+#define REQUEST_DAYS     7 /* nobody sends a POST again after so long */
 /* A key that is there as long as nobody flushed Redis. */
 #define KEY_EPOCH "epoch"
 
@@ -115,12 +117,13 @@ turn(keeper_t *k)
     t->counter = k->hinted;
     hints_init(&t->hints, a);
     k->busy = true;
-    if (k->turns % PARTITIONS_EVERY == 0) {
+    if (k->turns % HOURLY == 0) {
         pg_params_t p;
 
         pg_params(&p, a);
         pg_add_int(&p, PARTITIONS_AHEAD);
         pg_exec(pg, STATEMENT_partitions, &p, NULL, NULL);
+        requests_expire(pg, a, REQUEST_DAYS);
     }
     if (!k->worker.settings->paused) {
         if (k->turns % LOST_EVERY == 0) {

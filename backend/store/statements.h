@@ -45,6 +45,9 @@
     S(definition_load)       \
     S(definition_insert)     \
     S(event_insert)          \
+    S(request_find)          \
+    S(request_insert)        \
+    S(request_expire)        \
     S(subscription_insert)   \
     S(subscription_delete)   \
     S(worker_seen)           \
