@@ -300,7 +300,8 @@ check_resource(const ngx_http_tmf_ctx_t *ctx, str_t body, tmf_error_t *err)
                       "Missing body", NULL, "The request has no body");
         return NGX_ERROR;
     }
-    validator_t *validator = validator_create(schema, create);
+    validator_t *validator =
+        validator_create(schema, create ? VALIDATE_CREATE : VALIDATE_MERGE);
     if (validator == NULL) {
         tmf_error_set(err, NGX_HTTP_INTERNAL_SERVER_ERROR, TMF_CODE_INTERNAL,
                       "Internal error", NULL, "Out of memory");

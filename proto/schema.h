@@ -32,7 +32,8 @@ enum {
     ATTR_SERVER = 1 << 3,    /* the server sets it: ignored on create ... */
     ATTR_FIXED = 1 << 4,     /* ... and a PATCH may not change it */
     ATTR_FORBIDDEN = 1 << 5, /* refused on create but for "acknowledged" */
-    ATTR_UNIQUE = 1 << 6     /* a list of objects whose id differ */
+    ATTR_UNIQUE = 1 << 6,    /* a list of objects whose id differ */
+    ATTR_SELECTS = 1 << 7    /* an enum: its value makes others mandatory */
 };
 
 typedef struct object_schema object_schema_t;
@@ -42,7 +43,9 @@ typedef struct {
     attr_type_t type;
     unsigned flags;
     const object_schema_t *object; /* ATTR_OBJECT */
-    const char *const *values;     /* ATTR_ENUM, NULL-terminated */
+    const char *const *values;     /* NULL-terminated: of ATTR_ENUM; of all
+                                      else those of the object's ATTR_SELECTS
+                                      that make this one mandatory, or NULL */
 } attr_schema_t;
 
 struct object_schema {
@@ -79,14 +82,24 @@ const char *api_path(api_t api);
 /* The row for a resource name, or NULL. */
 const resource_t *resource_find(api_t api, str_t name);
 
+/* The body of a JSON Patch (RFC 6902), for validator_create_list(). */
+extern const attr_schema_t tmf_json_patch;
+
 typedef struct validator validator_t;
 
-/*
- * Checks a body while it comes in, chunk by chunk. create: POST rules, else
- * PATCH (merge-patch: mandatory attributes may be absent, null deletes).
- * NULL when out of memory.
- */
-validator_t *validator_create(const object_schema_t *schema, bool create);
+typedef enum {
+    VALIDATE_MERGE,  /* a merge-patch: mandatory attributes may be absent, null
+                        deletes */
+    VALIDATE_CREATE, /* a POST */
+    VALIDATE_RESULT  /* what a PATCH made of a resource: a POST's rules, but
+                        its state may be any, what the server sets is looked at
+                        too, what a PATCH may not change is not */
+} validate_t;
+
+/* Checks a body while it comes in, chunk by chunk. NULL when out of memory. */
+validator_t *validator_create(const object_schema_t *schema, validate_t rules);
+/* The body is an array, as the row says; its elements by a POST's rules. */
+validator_t *validator_create_list(const attr_schema_t *list);
 void validator_free(validator_t *v);
 /* 0, or -1 with *err (a 400 or 413); then only free. */
 int validator_feed(validator_t *v, str_t chunk, tmf_error_t *err);

@@ -195,7 +195,7 @@ const object_schema_t tmf_service_specification = {
         TEXT("description", 0),
         BOOLEAN("isBundle", 0),
         TEXT("lifecycleStatus", 0),
-        TEXT("version", 0),
+        TEXT("version", ATTR_FIXED),
         LIST("attachment", 0, &attachment),
         LIST("constraint", 0, &tmf_constraint_ref),
         LIST("entitySpecRelationship", 0, &entity_specification_relationship),

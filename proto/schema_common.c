@@ -98,3 +98,22 @@ const object_schema_t tmf_hub = {
         END,
     },
 };
+
+/* RFC 6902, 4: what each operation needs beside its path. */
+static const char *const operations[] = {"add",  "remove", "replace", "move",
+                                         "copy", "test",   NULL};
+static const char *const with_value[] = {"add", "replace", "test", NULL};
+static const char *const with_from[] = {"move", "copy", NULL};
+
+static const object_schema_t json_patch_operation = {
+    "JsonPatch",
+    (const attr_schema_t[]){
+        ENUM("op", ATTR_MANDATORY | ATTR_SELECTS, operations),
+        TEXT("path", ATTR_MANDATORY),
+        {"value", ATTR_ANY, 0, NULL, with_value},
+        {"from", ATTR_STRING, 0, NULL, with_from},
+        END,
+    },
+};
+
+const attr_schema_t tmf_json_patch = LIST("patch", 0, &json_patch_operation);

@@ -32,18 +32,20 @@ typedef struct {
     const attr_schema_t *attr;     /* of the value now at, or of the list's
                                       elements; NULL: it is not looked at */
     uint64_t seen;                 /* one bit a row of object->attrs */
+    uint64_t needed;               /* likewise: mandatory by another's value */
     int elements;                  /* of a list */
     int ids;                       /* scope of ids in a list, or NO_SCOPE */
     bool create;
 } level_t;
 
 struct validator {
-    const object_schema_t *schema;
+    const object_schema_t *schema; /* of the body, or */
+    const attr_schema_t *list;     /* of what it is a list */
     json_reader_t *reader;
     set_t ids;
     tmf_error_t *err; /* of the call in progress */
     bool refused;     /* *err is filled */
-    bool create;
+    validate_t rules;
     int unknown; /* depth within what the tables do not know */
     int depth;
     level_t levels[JSON_MAX_DEPTH];
@@ -259,6 +261,20 @@ check_id(validator_t *v, const attr_schema_t *attr, str_t id)
                   list->attr->name);
 }
 
+/* The rows that this value makes mandatory. */
+static void
+note_selected(level_t *level, str_t value)
+{
+    const attr_schema_t *attr = level->object->attrs;
+
+    for (int i = 0; attr[i].name; i++) {
+        if (attr[i].type != ATTR_ENUM && attr[i].values &&
+            is_one_of(value, attr[i].values)) {
+            level->needed |= UINT64_C(1) << i;
+        }
+    }
+}
+
 static const char *
 check_scalar(validator_t *v, const attr_schema_t *attr, bool element,
              json_type_t type, str_t text)
@@ -274,6 +290,9 @@ check_scalar(validator_t *v, const attr_schema_t *attr, bool element,
     }
     if ((attr->flags & ATTR_NON_EMPTY) && is_blank(text)) {
         return refuse_invalid(v, attr->name, "not blank");
+    }
+    if (attr->flags & ATTR_SELECTS) {
+        note_selected(top(v), text);
     }
     return check_id(v, attr, text);
 }
@@ -293,14 +312,14 @@ check_forbidden(validator_t *v, json_type_t type, str_t text)
 static bool
 is_forbidden(const validator_t *v, const attr_schema_t *attr)
 {
-    return v->create && (attr->flags & ATTR_FORBIDDEN);
+    return v->rules == VALIDATE_CREATE && (attr->flags & ATTR_FORBIDDEN);
 }
 
 static const char *
 refuse_root(validator_t *v)
 {
-    return REFUSE(v, TMF_CODE_BODY_INVALID, REASON_JSON,
-                  "the body must be an object");
+    return REFUSE(v, TMF_CODE_BODY_INVALID, REASON_JSON, "the body must be %s",
+                  v->list ? "an array" : "an object");
 }
 
 static const char *
@@ -338,6 +357,36 @@ push(validator_t *v, level_t level)
     v->levels[v->depth++] = level;
 }
 
+static void
+push_list(validator_t *v, const attr_schema_t *attr)
+{
+    push(v,
+         (level_t){
+             .attr = attr,
+             .ids = attr->flags & ATTR_UNIQUE ? set_mark(&v->ids) : NO_SCOPE,
+             .create = true,
+         });
+}
+
+/* The whole body. */
+static const char *
+open_root(validator_t *v, json_type_t type)
+{
+    if (type != (v->list ? JSON_ARRAY : JSON_OBJECT)) {
+        return refuse_root(v);
+    }
+    if (v->list) {
+        push_list(v, v->list);
+    } else {
+        push(v, (level_t){
+                    .object = v->schema,
+                    .ids = NO_SCOPE,
+                    .create = v->rules != VALIDATE_MERGE,
+                });
+    }
+    return NULL;
+}
+
 /* An object or list begins where one may stand, or is refused. */
 static const char *
 open_known(validator_t *v, json_type_t type, const level_t *parent)
@@ -347,12 +396,7 @@ open_known(validator_t *v, json_type_t type, const level_t *parent)
     bool as_list = (attr->flags & ATTR_LIST) && !element;
 
     if (as_list && type == JSON_ARRAY) {
-        push(v, (level_t){
-                    .attr = attr,
-                    .ids = attr->flags & ATTR_UNIQUE ? set_mark(&v->ids)
-                                                     : NO_SCOPE,
-                    .create = true,
-                });
+        push_list(v, attr);
         return NULL;
     }
     if (as_list || (attr->type != ATTR_ANY &&
@@ -382,15 +426,7 @@ on_open(void *ctx, json_type_t type, size_t end)
         return NULL;
     }
     if (v->depth == 0) {
-        if (type != JSON_OBJECT) {
-            return refuse_root(v);
-        }
-        push(v, (level_t){
-                    .object = v->schema,
-                    .ids = NO_SCOPE,
-                    .create = v->create,
-                });
-        return NULL;
+        return open_root(v, type);
     }
     level_t *parent = top(v);
     parent->elements++;
@@ -402,6 +438,16 @@ on_open(void *ctx, json_type_t type, size_t end)
         return check_forbidden(v, type, STR_NONE);
     }
     return open_known(v, type, parent);
+}
+
+/* What is not looked at: what the server sets is not used; what a PATCH may
+ * not change is compared by those who have the stored value. */
+static unsigned
+passed_over(const validator_t *v, const level_t *level)
+{
+    bool is_result = v->rules == VALIDATE_RESULT && v->depth == 1;
+
+    return level->create && !is_result ? ATTR_SERVER : ATTR_FIXED;
 }
 
 /* Sets what the value to come is measured by. */
@@ -425,10 +471,7 @@ on_member(void *ctx, str_t name, size_t end)
         }
     }
     if (level->attr && !is_forbidden(v, attr)) {
-        /* What the server sets is not used; what a PATCH may not change is
-         * compared by those who have the stored value. */
-        unsigned passed = level->create ? ATTR_SERVER : ATTR_FIXED;
-        if (attr->flags & passed) {
+        if (attr->flags & passed_over(v, level)) {
             level->attr = NULL;
         }
     }
@@ -441,8 +484,10 @@ check_complete(validator_t *v, const level_t *level)
     const attr_schema_t *attr = level->object->attrs;
 
     for (int i = 0; level->create && attr[i].name; i++) {
-        if ((attr[i].flags & ATTR_MANDATORY) &&
-            !(level->seen & UINT64_C(1) << i)) {
+        uint64_t bit = UINT64_C(1) << i;
+
+        if (((attr[i].flags & ATTR_MANDATORY) || (level->needed & bit)) &&
+            !(level->seen & bit)) {
             return refuse_missing(v, attr[i].name);
         }
     }
@@ -476,8 +521,9 @@ on_close(void *ctx, json_type_t type, size_t end)
 
 static const json_handler_t handler = {on_value, on_open, on_close, on_member};
 
-validator_t *
-validator_create(const object_schema_t *schema, bool create)
+static validator_t *
+create(const object_schema_t *schema, const attr_schema_t *list,
+       validate_t rules)
 {
     validator_t *v = malloc(sizeof(*v));
 
@@ -485,7 +531,8 @@ validator_create(const object_schema_t *schema, bool create)
         return NULL;
     }
     v->schema = schema;
-    v->create = create;
+    v->list = list;
+    v->rules = rules;
     v->err = NULL;
     v->refused = false;
     v->unknown = 0;
@@ -497,6 +544,18 @@ validator_create(const object_schema_t *schema, bool create)
         return NULL;
     }
     return v;
+}
+
+validator_t *
+validator_create(const object_schema_t *schema, validate_t rules)
+{
+    return create(schema, NULL, rules);
+}
+
+validator_t *
+validator_create_list(const attr_schema_t *list)
+{
+    return create(NULL, list, VALIDATE_CREATE);
 }
 
 void

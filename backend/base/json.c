@@ -280,20 +280,32 @@ step_is(str_t step, str_t name)
     return n == name.len;
 }
 
-static const json_t *
-element_at(const json_t *v, str_t step)
+bool
+json_index(str_t step, int *ret)
 {
     int index = 0;
 
     if (step.len == 0 || step.len > 6 ||
         (step.data[0] == '0' && step.len > 1)) {
-        return NULL; /* six digits: more than an array may hold */
+        return false; /* six digits: more than an array may hold */
     }
     for (size_t i = 0; i < step.len; i++) {
         if (step.data[i] < '0' || step.data[i] > '9') {
-            return NULL;
+            return false;
         }
         index = index * 10 + (step.data[i] - '0');
+    }
+    *ret = index;
+    return true;
+}
+
+static const json_t *
+element_at(const json_t *v, str_t step)
+{
+    int index;
+
+    if (!json_index(step, &index)) {
+        return NULL;
     }
     json_each(element, v)
     {

@@ -37,6 +37,8 @@ const json_t *json_get(const json_t *o, const char *name);
 const json_t *json_get_str(const json_t *o, str_t name);
 /* By RFC 6901 pointer ("" = itself), or NULL. */
 const json_t *json_at(const json_t *v, str_t pointer);
+/* An element's number by RFC 6901: digits without leading zeros. */
+bool json_index(str_t step, int *ret);
 /* The text of a string member, or an empty slice. */
 str_t json_text(const json_t *o, const char *name);
 bool json_is_true(const json_t *o, const char *name);

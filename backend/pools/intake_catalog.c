@@ -272,6 +272,38 @@ read_current(editing_t *t, pg_end_fn then)
     pg_commit(g->pg, then, t);
 }
 
+/* The document after the patch, or answered why not. */
+static bool
+apply_patch(editing_t *t)
+{
+    group_t *g = t->group;
+    arena_t *a = group_arena(g);
+    request_t *r = g->requests[0];
+    patch_kind_t kind;
+    tmf_error_t e;
+    buf_t doc;
+
+    if (!patch_kind_of(r->frame.content_type, &kind)) {
+        request_fail(g, r, 415, TMF_CODE_MEDIA_TYPE, "Unsupported media type",
+                     "A PATCH is one of " PATCH_TYPES);
+        return false;
+    }
+    if (!r->body) {
+        request_fail(g, r, 400, TMF_CODE_BODY_MISSING, "Missing body",
+                     "A patch is expected");
+        return false;
+    }
+    buf_init(&doc, 2 * (size_t) JSON_MAX_BYTES);
+    if (!specification_patch(&doc, a, t->stored, r->body, kind, now_us(),
+                             &e)) {
+        buf_free(&doc);
+        request_error(g, r, &e);
+        return false;
+    }
+    t->doc = arena_take(a, &doc);
+    return true;
+}
+
 static void
 on_loaded(void *ctx, pg_outcome_t outcome, const char *sqlstate,
           const char *message)
@@ -279,31 +311,14 @@ on_loaded(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     editing_t *t = ctx;
     group_t *g = t->group;
     arena_t *a = group_arena(g);
-    request_t *r = g->requests[0];
-    tmf_error_t e;
-    buf_t doc;
 
     if (!group_committed(g, outcome, sqlstate, message)) {
         return;
     }
-    if (!may_change(t)) {
+    if (!may_change(t) || !apply_patch(t)) {
         group_end(g);
         return;
     }
-    if (!r->body) {
-        request_fail(g, r, 400, TMF_CODE_BODY_MISSING, "Missing body",
-                     "A merge-patch is expected");
-        group_end(g);
-        return;
-    }
-    buf_init(&doc, 2 * (size_t) JSON_MAX_BYTES);
-    if (!specification_patch(&doc, a, t->stored, r->body, now_us(), &e)) {
-        buf_free(&doc);
-        request_error(g, r, &e);
-        group_end(g);
-        return;
-    }
-    t->doc = arena_take(a, &doc);
     specification_update(g->pg, a, t->id, t->version, t->changes[t->count - 1],
                          t->doc);
     add_event(t, t->doc);

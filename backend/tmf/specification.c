@@ -11,9 +11,6 @@
 
 #define VERSION_DEFAULT "1.0"
 
-/* Room to patch in; a document itself is bounded by JSON_MAX_BYTES. */
-#define PATCHED_MAX (2 * (size_t) JSON_MAX_BYTES)
-
 /* Written by store_document() itself, or never stored. */
 static const char *const server_own[] = {"id", "href", "version", "lastUpdate",
                                          NULL};
@@ -142,91 +139,32 @@ specification_create(buf_t *out, const json_t *body, str_t new_id,
     return true;
 }
 
-/* Unchanged, or not spoken of. */
 static bool
-keeps(const json_t *stored, const json_t *patch, const char *name)
-{
-    const json_t *v = json_get(patch, name);
-
-    return !v || json_equal(v, json_get(stored, name));
-}
-
-/* Hrefs are not stored: any that leads to this id is the same. */
-static bool
-keeps_href(const json_t *stored, const json_t *patch)
-{
-    const json_t *v = json_get(patch, "href");
-    str_t id = json_text(stored, "id");
-
-    if (!v) {
-        return true;
-    }
-    return v->type == JSON_STRING && v->text.len > id.len &&
-           v->text.data[v->text.len - id.len - 1] == '/' &&
-           !memcmp(v->text.data + v->text.len - id.len, id.data, id.len);
-}
-
-/* By the rules of a POST. */
-static bool
-check_document(str_t text, tmf_error_t *err)
+patch_document(buf_t *patched, arena_t *a, const json_t *stored,
+               const json_t *patch, patch_kind_t kind, tmf_error_t *err)
 {
     const resource_t *r =
         resource_find(API_CATALOG, STR("serviceSpecification"));
-    validator_t *v = validator_create(r->create, true);
 
-    if (!v) {
-        tmf_error_set(err, 500, TMF_CODE_INTERNAL, "Internal error", "",
-                      "out of memory");
-        return false;
-    }
-    bool good =
-        validator_feed(v, text, err) == 0 && validator_finish(v, err) == 0;
-    validator_free(v);
-    return good;
-}
-
-static bool
-patch_document(buf_t *out, buf_t *patched, arena_t *a, const json_t *stored,
-               const json_t *patch, int64_t now_us, tmf_error_t *err)
-{
-    json_merge_patch(patched, stored, patch);
-    if (buf_failed(patched)) {
-        tmf_error_set(err, 413, TMF_CODE_TOO_LARGE, "Too large", "",
-                      "the patched specification is too large");
-        return false;
-    }
-    if (!check_document(buf_view(patched), err)) {
-        return false;
-    }
-    const json_t *doc = json_parse(a, buf_view(patched), NULL);
-    if (!doc) {
-        return refuse(err, "", "the patched specification is not readable");
-    }
-    store_document(out, doc, json_text(stored, "id"),
-                   json_text(stored, "version"), now_us);
-    return true;
+    return patch_apply(patched, a, stored, patch, kind, err) &&
+           patch_check(r->create, stored, buf_view(patched), err);
 }
 
 bool
 specification_patch(buf_t *out, arena_t *a, const json_t *stored,
-                    const json_t *patch, int64_t now_us, tmf_error_t *err)
+                    const json_t *patch, patch_kind_t kind, int64_t now_us,
+                    tmf_error_t *err)
 {
     buf_t patched;
+    bool good;
 
-    if (!patch || patch->type != JSON_OBJECT) {
-        return refuse(err, "", "a merge patch must be an object");
+    buf_init(&patched, JSON_MAX_BYTES);
+    good = patch_document(&patched, a, stored, patch, kind, err);
+    if (good) {
+        store_document(out, json_parse(a, buf_view(&patched), NULL),
+                       json_text(stored, "id"), json_text(stored, "version"),
+                       now_us);
     }
-    if (!keeps(stored, patch, "id")) {
-        return refuse(err, "/id", "id cannot be changed");
-    }
-    if (!keeps(stored, patch, "version")) {
-        return refuse(err, "/version", "version cannot be changed");
-    }
-    if (!keeps_href(stored, patch)) {
-        return refuse(err, "/href", "href cannot be changed");
-    }
-    buf_init(&patched, PATCHED_MAX);
-    bool good = patch_document(out, &patched, a, stored, patch, now_us, err);
     buf_free(&patched);
     return good;
 }

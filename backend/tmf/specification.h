@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "backend/base/json.h"
+#include "backend/tmf/patch.h"
 #include "backend/tmf/view.h"
 
 /*
@@ -20,13 +21,13 @@ bool specification_create(buf_t *out, const json_t *body, str_t new_id,
                           int64_t now_us, str_t *ret_id, str_t *ret_version,
                           arena_t *a, tmf_error_t *err);
 /*
- * The document after a merge-patch (RFC 7386). false with *err 400: id, href
- * or version changed to another value, or the result not a legal
- * serviceSpecification (schema of POST).
+ * The document to store after a PATCH. false with *err: the patch cannot be
+ * applied, id, href, version or lastUpdate changed to another value, or the
+ * result not a legal serviceSpecification (backend/tmf/patch.h).
  */
 bool specification_patch(buf_t *out, arena_t *a, const json_t *stored,
-                         const json_t *patch, int64_t now_us,
-                         tmf_error_t *err);
+                         const json_t *patch, patch_kind_t kind,
+                         int64_t now_us, tmf_error_t *err);
 void specification_to_tmf(buf_t *out, const json_t *stored,
                           const tmf_view_t *v);
 

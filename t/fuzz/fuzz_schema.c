@@ -33,7 +33,8 @@ static int
 validate(const object_schema_t *schema, bool create, str_t body, size_t piece,
          tmf_error_t *err)
 {
-    validator_t *v = validator_create(schema, create);
+    validator_t *v =
+        validator_create(schema, create ? VALIDATE_CREATE : VALIDATE_MERGE);
     int rc = 0;
 
     while (rc == 0 && body.len > 0) {

@@ -55,7 +55,8 @@ schema_of(body_t body, bool create)
 static int
 validate(body_t body, bool create, str_t text, bool bytewise, tmf_error_t *err)
 {
-    validator_t *v = validator_create(schema_of(body, create), create);
+    validator_t *v = validator_create(
+        schema_of(body, create), create ? VALIDATE_CREATE : VALIDATE_MERGE);
     int rc = 0;
 
     assert_non_null(v);

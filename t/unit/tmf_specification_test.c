@@ -121,12 +121,18 @@ static const char stored[] =
     "\"x\":1.50}]}";
 
 static bool
-patch(const char *text)
+patch_as(patch_kind_t kind, const char *text)
 {
     fault = (tmf_error_t){0};
     buf_reset(&out);
-    return specification_patch(&out, arena, tree(stored), tree(text),
+    return specification_patch(&out, arena, tree(stored), tree(text), kind,
                                NOW_US + HOUR_US, &fault);
+}
+
+static bool
+patch(const char *text)
+{
+    return patch_as(PATCH_MERGE, text);
 }
 
 static void
@@ -147,18 +153,19 @@ patches(void **state)
     assert_int_equal(r->count, 9);
 }
 
-/* A client may send what it got; lastUpdate is ours whatever it says. */
+/* A client may send what it got. */
 static void
 takes_what_does_not_change(void **state)
 {
     (void) state;
-    assert_true(patch("{\"id\":\"S\",\"version\":\"1.0\",\"href\":"
-                      "\"https://h/serviceSpecification/S\",\"lastUpdate\":"
-                      "\"2001-01-01T00:00:00Z\"}"));
+    assert_true(
+        patch("{\"id\":\"S\",\"version\":\"1.0\",\"href\":"
+              "\"https://h/serviceSpecification/S\",\"lastUpdate\":" NOW "}"));
     const json_t *r = tree_of(buf_view(&out));
     assert_at(r, "/href", NULL);
     assert_at(r, "/lastUpdate", "\"2030-01-01T01:00:00.000Z\"");
     assert_true(patch("{}"));
+    assert_true(patch("{\"href\":null}"));
 }
 
 static void
@@ -174,7 +181,8 @@ refuses_changes_of_identity(void **state)
                    "/href");
     assert_refused(patch("{\"href\":\"S\"}"), "/href");
     assert_refused(patch("{\"href\":\"https://h/xS\"}"), "/href");
-    assert_refused(patch("{\"href\":null}"), "/href");
+    assert_refused(patch("{\"lastUpdate\":\"2001-01-01T00:00:00Z\"}"),
+                   "/lastUpdate");
     assert_refused(patch("[]"), "");
     assert_refused(patch("null"), "");
 }
@@ -189,6 +197,26 @@ refuses_an_illegal_result(void **state)
                    "/specCharacteristic");
     assert_refused(patch("{\"validFor\":{\"startDateTime\":\"soon\"}}"),
                    "/validFor/startDateTime");
+}
+
+static void
+takes_all_dialects(void **state)
+{
+    (void) state;
+    assert_true(patch_as(PATCH_JSON, "[{'op':'replace','path':'/name',"
+                                     "'value':'M'}]"));
+    assert_at(tree_of(buf_view(&out)), "/name", "\"M\"");
+    assert_true(patch_as(PATCH_QUERY,
+                         "[{'op':'replace','path':'/specCharacteristic/x?"
+                         "specCharacteristic.name=a','value':2.50}]"));
+    assert_at(tree_of(buf_view(&out)), "/specCharacteristic/0/x", "2.50");
+    assert_refused(patch_as(PATCH_JSON, "[{'op':'remove','path':'/name'}]"),
+                   "/name");
+    assert_refused(patch_as(PATCH_JSON, "[{'op':'remove','path':'/id'}]"),
+                   "/id");
+    assert_refused(patch_as(PATCH_JSON, "[{'op':'add','path':'/specCharacter"
+                                        "istic','value':{'name':''}}]"),
+                   "/specCharacteristic/1/name");
 }
 
 static void
@@ -227,6 +255,7 @@ main(void)
         CHECK_TEST(takes_what_does_not_change),
         CHECK_TEST(refuses_changes_of_identity),
         CHECK_TEST(refuses_an_illegal_result),
+        CHECK_TEST(takes_all_dialects),
         CHECK_TEST(shows),
     };
 
