@@ -12,7 +12,13 @@ static const struct {
     [API_CATALOG] = {"catalog", "/tmf-api/serviceCatalogManagement"},
 };
 
-#define ALL (METHOD_GET | METHOD_POST | METHOD_PATCH | METHOD_DELETE)
+/* A resource of TMF633 that clients create, change and delete. */
+#define MANAGED(resource, schema)                                 \
+    {                                                             \
+        .api = API_CATALOG, .name = resource, .create = &schema,  \
+        .patch = &schema, .collection = METHOD_GET | METHOD_POST, \
+        .item = METHOD_GET | METHOD_PATCH | METHOD_DELETE,        \
+    }
 
 /* Resources without a schema are not taken in yet. */
 const resource_t tmf_resources[] = {
@@ -54,17 +60,10 @@ const resource_t tmf_resources[] = {
         .collection = METHOD_POST,
         .item = METHOD_DELETE,
     },
-    {
-        .api = API_CATALOG,
-        .name = "serviceSpecification",
-        .create = &tmf_service_specification,
-        .patch = &tmf_service_specification,
-        .collection = METHOD_GET | METHOD_POST,
-        .item = METHOD_GET | METHOD_PATCH | METHOD_DELETE,
-    },
-    {.api = API_CATALOG, .name = "serviceCatalog", .standard = ALL},
-    {.api = API_CATALOG, .name = "serviceCategory", .standard = ALL},
-    {.api = API_CATALOG, .name = "serviceCandidate", .standard = ALL},
+    MANAGED("serviceCatalog", tmf_service_catalog),
+    MANAGED("serviceCategory", tmf_service_category),
+    MANAGED("serviceCandidate", tmf_service_candidate),
+    MANAGED("serviceSpecification", tmf_service_specification),
     {
         .api = API_CATALOG,
         .name = "importJob",

@@ -1,7 +1,7 @@
 /*
- * TMF633 Service Catalog v4.0.0: serviceSpecification. Beyond the published
- * definition, the conformance profile (TMF633B) asks a characteristic of a
- * specification for its name; so do we, as rules hang on it.
+ * TMF633 Service Catalog v4.0.0. Beyond the published definition, the
+ * conformance profile (TMF633B) asks a characteristic of a specification for
+ * its name; so do we, as rules hang on it.
  */
 #include "proto/schema_tables.h"
 
@@ -185,17 +185,18 @@ static const object_schema_t target_entity_schema = {
     },
 };
 
+/* What the four resources that are managed have in common. version: flags. */
+#define ENTITY_ATTRS(version_flags)                                 \
+    TEXT("name", REQUIRED), TEXT("id", OURS), TEXT("href", OURS),   \
+        INSTANT("lastUpdate", OURS), TEXT("description", 0),        \
+        TEXT("lifecycleStatus", 0), TEXT("version", version_flags), \
+        OBJECT("validFor", 0, &tmf_time_period), META(0)
+
 const object_schema_t tmf_service_specification = {
     "ServiceSpecification",
     (const attr_schema_t[]){
-        TEXT("name", REQUIRED),
-        TEXT("id", OURS),
-        TEXT("href", OURS),
-        INSTANT("lastUpdate", OURS),
-        TEXT("description", 0),
+        ENTITY_ATTRS(ATTR_FIXED),
         BOOLEAN("isBundle", 0),
-        TEXT("lifecycleStatus", 0),
-        TEXT("version", ATTR_FIXED),
         LIST("attachment", 0, &attachment),
         LIST("constraint", 0, &tmf_constraint_ref),
         LIST("entitySpecRelationship", 0, &entity_specification_relationship),
@@ -206,8 +207,70 @@ const object_schema_t tmf_service_specification = {
         LIST("serviceSpecRelationship", 0, &service_spec_relationship),
         LIST("specCharacteristic", 0, &characteristic_specification),
         OBJECT("targetEntitySchema", 0, &target_entity_schema),
-        OBJECT("validFor", 0, &tmf_time_period),
-        META(0),
         END,
     },
+};
+
+static const object_schema_t service_category_ref = {
+    "ServiceCategoryRef",
+    tmf_versioned_ref_attrs,
+};
+
+static const object_schema_t service_candidate_ref = {
+    "ServiceCandidateRef",
+    tmf_versioned_ref_attrs,
+};
+
+const object_schema_t tmf_service_catalog = {
+    "ServiceCatalog",
+    (const attr_schema_t[]){
+        ENTITY_ATTRS(0),
+        LIST("category", 0, &service_category_ref),
+        LIST("relatedParty", 0, &tmf_related_party),
+        END,
+    },
+};
+
+const object_schema_t tmf_service_category = {
+    "ServiceCategory",
+    (const attr_schema_t[]){
+        ENTITY_ATTRS(0),
+        BOOLEAN("isRoot", 0),
+        TEXT("parentId", 0),
+        LIST("category", 0, &service_category_ref),
+        LIST("serviceCandidate", 0, &service_candidate_ref),
+        END,
+    },
+};
+
+const object_schema_t tmf_service_candidate = {
+    "ServiceCandidate",
+    (const attr_schema_t[]){
+        ENTITY_ATTRS(0),
+        LIST("category", 0, &service_category_ref),
+        OBJECT("serviceSpecification", REQUIRED,
+               &tmf_service_specification_ref),
+        END,
+    },
+};
+
+static const char *const job_states[] = {
+    "Not Started", "Running", "Succeeded", "Failed", NULL,
+};
+
+/* url: not ATTR_URI, as it may be a file's. */
+#define JOB_ATTRS                                                        \
+    TEXT("url", REQUIRED), TEXT("id", OURS), TEXT("href", OURS),         \
+        ENUM("status", OURS, job_states), INSTANT("creationDate", OURS), \
+        INSTANT("completionDate", OURS), TEXT("errorLog", OURS),         \
+        TEXT("contentType", 0), TEXT("path", 0), META(0)
+
+const object_schema_t tmf_import_job = {
+    "ImportJob",
+    (const attr_schema_t[]){JOB_ATTRS, END},
+};
+
+const object_schema_t tmf_export_job = {
+    "ExportJob",
+    (const attr_schema_t[]){JOB_ATTRS, TEXT("query", 0), END},
 };

@@ -104,6 +104,11 @@ extern const object_schema_t tmf_hub;
 extern const object_schema_t tmf_service_order;
 extern const object_schema_t tmf_cancel_service_order;
 extern const object_schema_t tmf_service;
+extern const object_schema_t tmf_service_catalog;
+extern const object_schema_t tmf_service_category;
+extern const object_schema_t tmf_service_candidate;
 extern const object_schema_t tmf_service_specification;
+extern const object_schema_t tmf_import_job;
+extern const object_schema_t tmf_export_job;
 
 #endif

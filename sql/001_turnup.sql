@@ -31,15 +31,27 @@ CREATE TABLE installation (
 
 CREATE SEQUENCE catalog_change;
 
-CREATE TABLE service_specification (
+-- One shape for all of TMF633, and a table a resource: the client's document
+-- with the server's attributes filled in.
+CREATE TABLE catalog_entity (
+    resource    text NOT NULL,
     id          text NOT NULL,
-    version     text NOT NULL,
+    version     text NOT NULL DEFAULT '', -- where versions stand side by side
     last_update timestamptz NOT NULL DEFAULT now(),
     change      bigint NOT NULL DEFAULT nextval('catalog_change'), -- workers reload what is newer
     deleted     boolean NOT NULL DEFAULT false, -- kept for running orders, not shown
     doc         json NOT NULL,
-    PRIMARY KEY (id, version)
-);
+    PRIMARY KEY (id, version, resource)
+) PARTITION BY LIST (resource);
+CREATE TABLE service_catalog PARTITION OF catalog_entity
+    FOR VALUES IN ('serviceCatalog');
+CREATE TABLE service_category PARTITION OF catalog_entity
+    FOR VALUES IN ('serviceCategory');
+CREATE TABLE service_candidate PARTITION OF catalog_entity
+    FOR VALUES IN ('serviceCandidate');
+CREATE TABLE service_specification PARTITION OF catalog_entity
+    (resource DEFAULT 'serviceSpecification')
+    FOR VALUES IN ('serviceSpecification');
 CREATE INDEX service_specification_change ON service_specification (change);
 
 -- Every definition text ever run: a running activation keeps its own.

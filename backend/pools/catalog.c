@@ -187,7 +187,7 @@ catalog_fingerprints(const catalog_t *c, buf_t *out)
 }
 
 void
-catalog_apply(catalog_t *c, const specification_record_t *s)
+catalog_apply(catalog_t *c, const entity_record_t *s)
 {
     const char *why = NULL;
     specification_t *spec = specification_parse(s->doc, &why);

@@ -29,7 +29,7 @@ void catalog_set_definition(catalog_t *c, int i, int id);
 void catalog_fingerprints(const catalog_t *c, buf_t *out);
 
 /* Takes over a row; an unusable document is logged and left out. */
-void catalog_apply(catalog_t *c, const specification_record_t *s);
+void catalog_apply(catalog_t *c, const entity_record_t *s);
 /* The highest change number taken over. */
 int64_t catalog_change(const catalog_t *c);
 plan_catalog_t catalog_for_plan(catalog_t *c);

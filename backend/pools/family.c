@@ -133,9 +133,9 @@ on_changes(void *ctx, const PGresult *res)
     pool_t *p = ctx;
 
     for (int i = 0; i < PQntuples(res); i++) {
-        specification_record_t s;
+        entity_record_t s;
 
-        specification_read(res, i, &s);
+        entity_read(res, i, &s);
         catalog_apply(p->catalog, &s);
     }
 }

@@ -177,9 +177,9 @@ void orders_remove(group_t *g);
 void reads_start(group_t *g);
 void list_start(group_t *g);
 /* intake_catalog.c */
-void specification_post(group_t *g);
-void specification_modify(group_t *g);
-void specification_remove(group_t *g);
+void entity_post(group_t *g);
+void entity_modify(group_t *g);
+void entity_remove(group_t *g);
 /* intake_hub.c */
 void hub_post(group_t *g);
 void hub_remove(group_t *g);

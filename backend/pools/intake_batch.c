@@ -5,13 +5,14 @@
 
 #include <stdlib.h>
 
+#include "backend/tmf/entity.h"
 #include "proto/keys.h"
 
 typedef enum { ROUTE_ORDERS, ROUTE_READS, ROUTE_LIST, ROUTE_ALONE } kind_t;
 
 typedef struct {
-    const char *api; /* NULL: any */
-    const char *resource;
+    const char *api;      /* NULL: any */
+    const char *resource; /* NULL: any that is managed (entity_kind()) */
     const char *method;
     int keyed; /* 1: with an id, 0: without */
     kind_t kind;
@@ -25,17 +26,14 @@ static const route_t routes[] = {
     {"ordering", "serviceOrder", "DELETE", 1, ROUTE_ALONE, orders_remove},
     {"inventory", "service", "GET", 1, ROUTE_READS, reads_start},
     {"inventory", "service", "GET", 0, ROUTE_LIST, list_start},
-    {"catalog", "serviceSpecification", "POST", 0, ROUTE_ALONE,
-     specification_post},
-    {"catalog", "serviceSpecification", "GET", 1, ROUTE_READS, reads_start},
-    {"catalog", "serviceSpecification", "GET", 0, ROUTE_LIST, list_start},
-    {"catalog", "serviceSpecification", "PATCH", 1, ROUTE_ALONE,
-     specification_modify},
-    {"catalog", "serviceSpecification", "DELETE", 1, ROUTE_ALONE,
-     specification_remove},
     {NULL, "hub", "POST", 0, ROUTE_ALONE, hub_post},
     {NULL, "hub", "DELETE", 1, ROUTE_ALONE, hub_remove},
     {"callback", "callback", "POST", 1, ROUTE_ALONE, callback_post},
+    {"catalog", NULL, "POST", 0, ROUTE_ALONE, entity_post},
+    {"catalog", NULL, "GET", 1, ROUTE_READS, reads_start},
+    {"catalog", NULL, "GET", 0, ROUTE_LIST, list_start},
+    {"catalog", NULL, "PATCH", 1, ROUTE_ALONE, entity_modify},
+    {"catalog", NULL, "DELETE", 1, ROUTE_ALONE, entity_remove},
 };
 
 static str_t
@@ -118,8 +116,9 @@ find_route(const request_t *r)
         const route_t *t = &routes[i];
 
         if ((!t->api || str_is(f->api, t->api)) &&
-            str_is(f->resource, t->resource) && str_is(f->method, t->method) &&
-            t->keyed == (f->key.len > 0)) {
+            (t->resource ? str_is(f->resource, t->resource)
+                         : entity_kind(f->resource) != NULL) &&
+            str_is(f->method, t->method) && t->keyed == (f->key.len > 0)) {
             return t;
         }
     }

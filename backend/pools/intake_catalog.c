@@ -1,31 +1,47 @@
 /*
- * serviceSpecification: create, change, delete.
+ * The resources of TMF633: create, change, delete. All in one way; only
+ * specifications stand side by side in several versions, and only they are
+ * read by the domain.
  */
 #include "backend/pools/intake.h"
 
-#include "backend/tmf/specification.h"
+#include "backend/tmf/entity.h"
 
 typedef struct {
     group_t *group;
-    str_t id, version, doc; /* as they are to be stored */
-    const json_t *stored;   /* what is there: the newest version */
-    int64_t *changes;       /* of all versions that are there, oldest first */
+    const entity_kind_t *kind;
+    entity_key_t key;
+    str_t doc;            /* as it is to be stored */
+    const json_t *stored; /* what is there: the newest version */
+    int64_t *changes;     /* of all versions that are there, oldest first */
     int count;
     bool deleted;
     int status; /* of the answer */
-    str_t event;
 } editing_t;
 
+/* The route was found by the resource's name: it is one of ours. */
+static editing_t *
+begin(group_t *g)
+{
+    const request_t *r = g->requests[0];
+    editing_t *t = g->data = arena_new(group_arena(g), editing_t);
+
+    t->group = g;
+    t->kind = entity_kind(r->frame.resource);
+    t->key = (entity_key_t){r->frame.resource, r->frame.key, STR_NONE};
+    return t;
+}
+
 static void
-add_event(editing_t *t, str_t data)
+add_event(editing_t *t, const char *what)
 {
     group_t *g = t->group;
     arena_t *a = group_arena(g);
     outbox_t o;
 
     outbox_init(&o, a);
-    outbox_add(&o, now_us(), STR("catalog"), t->event, t->id, data,
-               g->requests[0]->frame.traceparent);
+    outbox_add(&o, now_us(), STR("catalog"), entity_event(t->kind, what, a),
+               t->key.id, t->doc, g->requests[0]->frame.traceparent);
     outbox_insert(&o, g->pg, a);
 }
 
@@ -40,13 +56,13 @@ answer_stored(editing_t *t, int status)
     buf_t out, headers;
 
     buf_init(&out, 4 * (size_t) JSON_MAX_BYTES);
-    specification_to_tmf(&out, json_parse(a, t->doc, NULL), &v);
+    entity_to_tmf(&out, t->kind, json_parse(a, t->doc, NULL), &v);
     body = arena_take(a, &out);
     header = entity_tag_header(a, entity_tag(a, body));
     if (status == 201) {
         buf_init(&headers, 65536);
         buf_puts(&headers, "Location: ");
-        tmf_href(&headers, &v, API_CATALOG, "serviceSpecification", t->id);
+        tmf_href(&headers, &v, API_CATALOG, t->kind->resource, t->key.id);
         buf_char(&headers, '\n');
         buf_str(&headers, header);
         header = arena_take(a, &headers);
@@ -96,9 +112,11 @@ on_created(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     if (!strcmp(sqlstate, "23505")) {
         tmf_error_t e;
 
-        tmf_error_set(&e, 409, TMF_CODE_CONFLICT, "Already there", "/version",
-                      "serviceSpecification %.*s version %.*s exists",
-                      STR_FMT(t->id), STR_FMT(t->version));
+        tmf_error_set(
+            &e, 409, TMF_CODE_CONFLICT, "Already there",
+            t->kind->versions ? "/version" : "/id", "%s %.*s exists%s%.*s",
+            t->kind->resource, STR_FMT(t->key.id),
+            t->kind->versions ? " in version " : "", STR_FMT(t->key.version));
         request_error(g, g->requests[0], &e);
         group_end(g);
         return;
@@ -132,12 +150,12 @@ static void
 on_made(void *ctx, const PGresult *res)
 {
     editing_t *t = ctx;
-    specification_record_t s;
+    entity_record_t e;
 
     for (int i = 0; i < PQntuples(res); i++) {
-        specification_read(res, i, &s);
-        if (str_eq(s.version, t->version)) {
-            t->doc = arena_str(group_arena(t->group), s.doc);
+        entity_read(res, i, &e);
+        if (str_eq(e.version, t->key.version)) {
+            t->doc = arena_str(group_arena(t->group), e.doc);
         }
     }
 }
@@ -150,54 +168,65 @@ answer_made(editing_t *t, str_t made)
     size_t n =
         (size_t) ((char *) memchr(made.data, ' ', made.len) - made.data);
 
-    t->id = (str_t){made.data, n};
-    t->version = (str_t){made.data + n + 1, made.len - n - 1};
-    specifications_load(g->pg, group_arena(g), &t->id, 1, on_made, t);
+    t->key.id = (str_t){made.data, n};
+    t->key.version = (str_t){made.data + n + 1, made.len - n - 1};
+    entities_load(g->pg, group_arena(g), &t->key.resource, &t->key.id, 1,
+                  on_made, t);
     pg_commit(g->pg, on_made_read, t);
 }
 
-static void
-create(group_t *g, str_t made)
+/* The document that the body makes; false: answered. */
+static bool
+make(editing_t *t)
 {
+    group_t *g = t->group;
     arena_t *a = group_arena(g);
-    editing_t *t = g->data = arena_new(a, editing_t);
     request_t *r = g->requests[0];
     char id[UUID_TEXT + 1];
     int64_t now = now_us();
     tmf_error_t e;
     buf_t doc;
 
-    t->group = g;
-    t->event = STR("ServiceSpecificationCreateEvent");
+    if (!r->body) {
+        request_fail(g, r, 400, TMF_CODE_BODY_MISSING, "Missing body",
+                     "The resource to be created is expected");
+        return false;
+    }
+    uuid_print(uuid_v7(now / 1000), id);
+    buf_init(&doc, 2 * (size_t) JSON_MAX_BYTES);
+    if (!entity_create(&doc, t->kind, r->body, arena_str(a, str_of(id)), now,
+                       &t->key.id, &t->key.version, a, &e)) {
+        buf_free(&doc);
+        request_error(g, r, &e);
+        return false;
+    }
+    t->doc = arena_take(a, &doc);
+    return true;
+}
+
+static void
+create(group_t *g, str_t made)
+{
+    arena_t *a = group_arena(g);
+    editing_t *t = begin(g);
+
     if (made.len) {
         answer_made(t, made);
         return;
     }
-    uuid_print(uuid_v7(now / 1000), id);
-    buf_init(&doc, 2 * (size_t) JSON_MAX_BYTES);
-    if (!r->body || !specification_create(&doc, r->body, str_of(id), now,
-                                          &t->id, &t->version, a, &e)) {
-        if (!r->body) {
-            tmf_error_set(&e, 400, TMF_CODE_BODY_MISSING, "Missing body", NULL,
-                          "A serviceSpecification is expected");
-        }
-        buf_free(&doc);
-        request_error(g, r, &e);
+    if (!make(t)) {
         group_end(g);
         return;
     }
-    t->doc = arena_take(a, &doc);
-    t->id = arena_str(a, t->id);
-    t->version = arena_str(a, t->version);
-    once_insert(
-        g, arena_printf(a, "%.*s %.*s", STR_FMT(t->id), STR_FMT(t->version)));
-    specification_insert(g->pg, a, t->id, t->version, t->doc);
-    add_event(t, t->doc);
+    once_insert(g, arena_printf(a, "%.*s %.*s", STR_FMT(t->key.id),
+                                STR_FMT(t->key.version)));
+    entity_insert(g->pg, a, &t->key, t->doc);
+    add_event(t, "Create");
     pg_commit(g->pg, on_created, t);
 }
 
 void
-specification_post(group_t *g)
+entity_post(group_t *g)
 {
     once_start(g, create);
 }
@@ -221,23 +250,28 @@ on_current(void *ctx, const PGresult *res)
 {
     editing_t *t = ctx;
     arena_t *a = group_arena(t->group);
-    specification_record_t s;
+    entity_record_t e;
 
     t->count = PQntuples(res);
     t->changes = arena_array(a, int64_t, (size_t) t->count + 1);
     for (int i = 0; i < t->count; i++) { /* the newest is the last */
-        specification_read(res, i, &s);
-        t->changes[i] = s.change;
-        t->stored = json_parse(a, arena_str(a, s.doc), NULL);
-        t->version = arena_str(a, s.version);
+        entity_read(res, i, &e);
+        t->changes[i] = e.change;
+        t->stored = json_parse(a, arena_str(a, e.doc), NULL);
+        t->key.version = arena_str(a, e.version);
     }
 }
 
 static void
-answer_none(group_t *g)
+answer_none(const editing_t *t)
 {
-    request_fail(g, g->requests[0], 404, TMF_CODE_NOT_FOUND, "Not found",
-                 "No such serviceSpecification");
+    request_t *r = t->group->requests[0];
+    tmf_error_t e;
+
+    tmf_error_set(&e, 404, TMF_CODE_NOT_FOUND, "Not found", NULL,
+                  "No %s with id %.*s", t->kind->resource,
+                  STR_FMT(r->frame.key));
+    request_error(t->group, r, &e);
 }
 
 /* Is it there, and does the request's condition hold for it? Else answered.
@@ -252,14 +286,14 @@ may_change(editing_t *t)
     buf_t body;
 
     if (!t->stored) {
-        answer_none(g);
+        answer_none(t);
         return false;
     }
     if (!request_conditional(r)) {
         return true;
     }
     buf_init(&body, 4 * (size_t) JSON_MAX_BYTES);
-    specification_to_tmf(&body, t->stored, &v);
+    entity_to_tmf(&body, t->kind, t->stored, &v);
     return request_condition(g, r, entity_tag(a, arena_take(a, &body)));
 }
 
@@ -268,7 +302,8 @@ read_current(editing_t *t, pg_end_fn then)
 {
     group_t *g = t->group;
 
-    specifications_load(g->pg, group_arena(g), &t->id, 1, on_current, t);
+    entities_load(g->pg, group_arena(g), &t->key.resource, &t->key.id, 1,
+                  on_current, t);
     pg_commit(g->pg, then, t);
 }
 
@@ -279,11 +314,11 @@ apply_patch(editing_t *t)
     group_t *g = t->group;
     arena_t *a = group_arena(g);
     request_t *r = g->requests[0];
-    patch_kind_t kind;
+    patch_kind_t dialect;
     tmf_error_t e;
     buf_t doc;
 
-    if (!patch_kind_of(r->frame.content_type, &kind)) {
+    if (!patch_kind_of(r->frame.content_type, &dialect)) {
         request_fail(g, r, 415, TMF_CODE_MEDIA_TYPE, "Unsupported media type",
                      "A PATCH is one of " PATCH_TYPES);
         return false;
@@ -294,8 +329,8 @@ apply_patch(editing_t *t)
         return false;
     }
     buf_init(&doc, 2 * (size_t) JSON_MAX_BYTES);
-    if (!specification_patch(&doc, a, t->stored, r->body, kind, now_us(),
-                             &e)) {
+    if (!entity_patch(&doc, a, t->kind, t->stored, r->body, dialect, now_us(),
+                      &e)) {
         buf_free(&doc);
         request_error(g, r, &e);
         return false;
@@ -319,22 +354,15 @@ on_loaded(void *ctx, pg_outcome_t outcome, const char *sqlstate,
         group_end(g);
         return;
     }
-    specification_update(g->pg, a, t->id, t->version, t->changes[t->count - 1],
-                         t->doc);
-    add_event(t, t->doc);
+    entity_update(g->pg, a, &t->key, t->changes[t->count - 1], t->doc);
+    add_event(t, "Change");
     pg_commit(g->pg, on_patched, t);
 }
 
 void
-specification_modify(group_t *g)
+entity_modify(group_t *g)
 {
-    arena_t *a = group_arena(g);
-    editing_t *t = g->data = arena_new(a, editing_t);
-
-    t->group = g;
-    t->id = g->requests[0]->frame.key;
-    t->event = STR("ServiceSpecificationChangeEvent");
-    read_current(t, on_loaded);
+    read_current(begin(g), on_loaded);
 }
 
 /* DELETE ------------------------------------------------------------------- */
@@ -357,7 +385,7 @@ on_deleted(void *ctx, pg_outcome_t outcome, const char *sqlstate,
         return;
     }
     if (!t->deleted) {
-        answer_none(g);
+        answer_none(t);
         group_end(g);
         return;
     }
@@ -370,9 +398,12 @@ write_deleted(editing_t *t)
     group_t *g = t->group;
     arena_t *a = group_arena(g);
 
-    specification_delete(g->pg, a, t->id, t->changes, t->count,
-                         uuid_v7(now_us() / 1000),
-                         g->requests[0]->frame.traceparent, on_gone, t);
+    entity_deleted_t event = {uuid_v7(now_us() / 1000),
+                              entity_event(t->kind, "Delete", a),
+                              g->requests[0]->frame.traceparent};
+
+    entity_delete(g->pg, a, t->key.resource, t->key.id, t->changes, t->count,
+                  &event, on_gone, t);
     pg_commit(g->pg, on_deleted, t);
 }
 
@@ -393,12 +424,10 @@ on_judged(void *ctx, pg_outcome_t outcome, const char *sqlstate,
 }
 
 void
-specification_remove(group_t *g)
+entity_remove(group_t *g)
 {
-    editing_t *t = g->data = arena_new(group_arena(g), editing_t);
+    editing_t *t = begin(g);
 
-    t->group = g;
-    t->id = g->requests[0]->frame.key;
     if (request_conditional(g->requests[0])) {
         read_current(t, on_judged);
     } else {

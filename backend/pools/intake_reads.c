@@ -9,60 +9,71 @@
 #include "backend/pools/loaded.h"
 #include "backend/store/orders.h"
 #include "backend/store/services.h"
+#include "backend/tmf/entity.h"
 #include "backend/tmf/order.h"
 #include "backend/tmf/service.h"
-#include "backend/tmf/specification.h"
 
 /* By id -------------------------------------------------------------------- */
 
 typedef struct {
-    str_t id, version;
+    str_t resource, id, version;
     const json_t *doc;
-} stored_spec_t;
+} stored_entity_t;
 
 typedef struct {
     loaded_t loaded;
-    stored_spec_t *specs;
-    int spec_count;
+    stored_entity_t *entities;
+    int entity_count;
 } reading_t;
 
 static void
-on_specs(void *ctx, const PGresult *res)
+on_entities(void *ctx, const PGresult *res)
 {
     reading_t *t = ctx;
     arena_t *a = t->loaded.arena;
     int n = PQntuples(res);
 
-    t->specs = arena_array(a, stored_spec_t, (size_t) n + 1);
+    t->entities = arena_array(a, stored_entity_t, (size_t) n + 1);
     for (int i = 0; i < n; i++) {
-        specification_record_t s;
+        entity_record_t e;
 
-        specification_read(res, i, &s);
-        t->specs[t->spec_count++] =
-            (stored_spec_t){arena_str(a, s.id), arena_str(a, s.version),
-                            json_parse(a, arena_str(a, s.doc), NULL)};
+        entity_read(res, i, &e);
+        t->entities[t->entity_count++] = (stored_entity_t){
+            arena_str(a, e.resource), arena_str(a, e.id),
+            arena_str(a, e.version), json_parse(a, arena_str(a, e.doc), NULL)};
     }
+}
+
+/* Where versions stand side by side: the one that is asked for. */
+static str_t
+wanted_version(const request_t *r)
+{
+    for (int i = 0; i < r->query->filter_count; i++) {
+        const query_filter_t *f = &r->query->filters[i];
+
+        if (str_is(f->path, "version") && f->op == QUERY_EQ &&
+            entity_kind(r->frame.resource)->versions) {
+            return r->query->values[f->first_value];
+        }
+    }
+    return STR_NONE;
 }
 
 /* Several versions of an id: the one asked for by ?version=, else the newest
  * (they come oldest first). */
 static const json_t *
-find_spec(const reading_t *t, const request_t *r)
+find_entity(const reading_t *t, const request_t *r)
 {
-    str_t wanted = STR_NONE;
+    str_t wanted = wanted_version(r);
     const json_t *found = NULL;
 
-    for (int i = 0; i < r->query->filter_count; i++) {
-        const query_filter_t *f = &r->query->filters[i];
+    for (int i = 0; i < t->entity_count; i++) {
+        const stored_entity_t *e = &t->entities[i];
 
-        if (str_is(f->path, "version") && f->op == QUERY_EQ) {
-            wanted = r->query->values[f->first_value];
-        }
-    }
-    for (int i = 0; i < t->spec_count; i++) {
-        if (str_eq(t->specs[i].id, r->frame.key) &&
-            (!wanted.len || str_eq(t->specs[i].version, wanted))) {
-            found = t->specs[i].doc;
+        if (str_eq(e->id, r->frame.key) &&
+            str_eq(e->resource, r->frame.resource) &&
+            (!wanted.len || str_eq(e->version, wanted))) {
+            found = e->doc;
         }
     }
     return found;
@@ -92,9 +103,9 @@ render(const reading_t *t, const request_t *r, buf_t *out)
         }
         return s != NULL;
     default:
-        doc = find_spec(t, r);
+        doc = find_entity(t, r);
         if (doc) {
-            specification_to_tmf(out, doc, &v);
+            entity_to_tmf(out, entity_kind(r->frame.resource), doc, &v);
         }
         return doc != NULL;
     }
@@ -146,7 +157,7 @@ reads_start(group_t *g)
     reading_t *t = g->data = arena_new(a, reading_t);
     size_t n = (size_t) g->count;
     uuid_t *ids[2] = {arena_array(a, uuid_t, n), arena_array(a, uuid_t, n)};
-    str_t *names = arena_array(a, str_t, n);
+    str_t *names = arena_array(a, str_t, n), *of = arena_array(a, str_t, n);
     int id_count[2] = {0, 0}, name_count = 0;
 
     t->loaded.arena = a;
@@ -155,6 +166,7 @@ reads_start(group_t *g)
         int k = r->api == API_INVENTORY;
 
         if (r->api == API_CATALOG) {
+            of[name_count] = r->frame.resource;
             names[name_count++] = r->frame.key;
         } else if (uuid_parse(r->frame.key, &ids[k][id_count[k]])) {
             id_count[k]++;
@@ -169,7 +181,7 @@ reads_start(group_t *g)
                       &t->loaded);
     }
     if (name_count) {
-        specifications_load(g->pg, a, names, name_count, on_specs, t);
+        entities_load(g->pg, a, of, names, name_count, on_entities, t);
     }
     pg_commit(g->pg, on_read, g);
 }
@@ -190,17 +202,17 @@ on_page(void *ctx, const PGresult *res)
     listing_t *t = ctx;
     arena_t *a = t->reading.loaded.arena;
     int n = PQntuples(res);
-    bool specs = t->group->requests[0]->api == API_CATALOG;
+    bool entities = t->group->requests[0]->api == API_CATALOG;
 
     t->ids = arena_array(a, uuid_t, (size_t) n + 1);
-    t->reading.specs = arena_array(a, stored_spec_t, (size_t) n + 1);
+    t->reading.entities = arena_array(a, stored_entity_t, (size_t) n + 1);
     for (int i = 0; i < n; i++) {
         t->total = (long) pg_long(res, i, 1);
         if (pg_is_null(res, i, 0)) {
             continue; /* the page is empty; only the count was told */
         }
-        if (specs) {
-            t->reading.specs[t->reading.spec_count++].doc =
+        if (entities) {
+            t->reading.entities[t->reading.entity_count++].doc =
                 json_parse(a, arena_str(a, pg_text(res, i, 0)), NULL);
         } else {
             t->ids[t->id_count++] = pg_uuid(res, i, 0);
@@ -249,10 +261,11 @@ answer_list(listing_t *t)
             service_to_tmf(&out, a, s, &v);
         }
     }
-    for (int i = 0; i < t->reading.spec_count; i++) {
+    for (int i = 0; i < t->reading.entity_count; i++) {
         json_comma(&out);
         shown++;
-        specification_to_tmf(&out, t->reading.specs[i].doc, &v);
+        entity_to_tmf(&out, entity_kind(r->frame.resource),
+                      t->reading.entities[i].doc, &v);
     }
     json_end(&out, ']');
     request_answer(r, page_status(t, r->query, shown),
@@ -328,15 +341,25 @@ query_as_stored(arena_t *a, const request_t *r)
     return q;
 }
 
+static bool
+list_sql(buf_t *sql, pg_params_t *p, arena_t *a, const request_t *r,
+         tmf_error_t *err)
+{
+    const query_t *q = query_as_stored(a, r);
+
+    switch (r->api) {
+    case API_ORDERING:
+        return orders_list_sql(sql, p, q, LIST_CAP, err);
+    case API_INVENTORY:
+        return services_list_sql(sql, p, q, LIST_CAP, err);
+    default:
+        return entities_list_sql(sql, p, r->frame.resource, q, LIST_CAP, err);
+    }
+}
+
 void
 list_start(group_t *g)
 {
-    static bool (*const sql_of[API_COUNT])(
-        buf_t *, pg_params_t *, const query_t *, long, tmf_error_t *) = {
-        [API_ORDERING] = orders_list_sql,
-        [API_INVENTORY] = services_list_sql,
-        [API_CATALOG] = specifications_list_sql,
-    };
     arena_t *a = group_arena(g);
     request_t *r = g->requests[0];
     listing_t *t = g->data = arena_new(a, listing_t);
@@ -348,7 +371,7 @@ list_start(group_t *g)
     t->reading.loaded.arena = a;
     buf_init(&sql, 1048576);
     pg_params(&p, a);
-    if (!sql_of[r->api](&sql, &p, query_as_stored(a, r), LIST_CAP, &e)) {
+    if (!list_sql(&sql, &p, a, r, &e)) {
         buf_free(&sql);
         request_error(g, r, &e);
         group_end(g);

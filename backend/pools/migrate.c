@@ -13,7 +13,7 @@
 #include "backend/base/json.h"
 #include "backend/base/uuid.h"
 #include "backend/pools/catalog.h"
-#include "backend/tmf/specification.h"
+#include "backend/tmf/entity.h"
 
 #define FILE_MAX      4194304
 #define SECRET_BYTES  32
@@ -217,8 +217,8 @@ add_specification(PGconn *db, const char *file, arena_t *a, const json_t *doc)
 
     uuid_print(uuid_v7(clock_us() / 1000), id_text);
     buf_init(&out, 2 * FILE_MAX);
-    if (!specification_create(&out, doc, str_of(id_text), clock_us(), &id,
-                              &version, a, &e)) {
+    if (!entity_create(&out, entity_kind(STR("serviceSpecification")), doc,
+                       str_of(id_text), clock_us(), &id, &version, a, &e)) {
         buf_free(&out);
         return complain(file, e.message);
     }

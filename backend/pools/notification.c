@@ -8,7 +8,7 @@
 #include "backend/tmf/event.h"
 #include "backend/tmf/order.h"
 #include "backend/tmf/service.h"
-#include "backend/tmf/specification.h"
+#include "backend/tmf/entity.h"
 
 /* FNV-1a, 64 bits; the second half starts from the first one's end. */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
@@ -81,7 +81,8 @@ render_document(buf_t *out, arena_t *a, const event_document_t *d,
         const json_t *doc = json_parse(a, d->specification, NULL);
 
         if (doc) {
-            specification_to_tmf(out, doc, v);
+            entity_to_tmf(out, entity_kind(STR("serviceSpecification")), doc,
+                          v);
         }
     }
 }

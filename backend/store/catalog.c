@@ -1,5 +1,5 @@
 /*
- * service_specification, family_definition, installation.
+ * catalog_entity, family_definition, installation.
  */
 #include "backend/store/catalog.h"
 
@@ -7,42 +7,50 @@
 #include "proto/schema_tables.h"
 
 const char sql_specification_changes[] =
-    "SELECT id, version, doc, change, deleted FROM service_specification"
+    "SELECT resource, id, version, doc, change, deleted"
+    " FROM service_specification"
     " WHERE change > $1::bigint ORDER BY change";
 
-const char sql_specification_load[] =
-    "SELECT id, version, doc, change, deleted FROM service_specification"
-    " WHERE id = ANY($1::text[]) AND NOT deleted ORDER BY id, change";
+const char sql_entity_load[] =
+    "SELECT resource, id, version, doc, change, deleted FROM catalog_entity"
+    " WHERE (resource, id) IN (SELECT * FROM unnest($1::text[], $2::text[]))"
+    " AND NOT deleted ORDER BY resource, id, change";
 
-const char sql_specification_insert[] =
-    "WITH gone AS (DELETE FROM service_specification"
-    "  WHERE id = $1::text AND version = $2::text AND deleted RETURNING 1)"
-    " INSERT INTO service_specification (id, version, doc)"
-    " SELECT $1::text, $2::text, $3::text::json"
+const char sql_entity_insert[] =
+    "WITH gone AS (DELETE FROM catalog_entity WHERE resource = $1::text"
+    "  AND id = $2::text AND version = $3::text AND deleted RETURNING 1)"
+    " INSERT INTO catalog_entity (resource, id, version, doc)"
+    " SELECT $1::text, $2::text, $3::text, $4::text::json"
     " FROM (SELECT count(*) FROM gone) AS after_it";
 
-const char sql_specification_update[] =
-    "WITH moved AS (UPDATE service_specification SET doc = $4::text::json,"
+const char sql_entity_update[] =
+    "WITH moved AS (UPDATE catalog_entity SET doc = $5::text::json,"
     "  last_update = now(), change = nextval('catalog_change')"
-    "  WHERE id = $1::text AND version = $2::text AND change = $3::bigint"
-    "  AND NOT deleted RETURNING 1)"
+    "  WHERE resource = $1::text AND id = $2::text AND version = $3::text"
+    "  AND change = $4::bigint AND NOT deleted RETURNING 1)"
     " SELECT 1 / CASE WHEN count(*) = 1 THEN 1 ELSE 0 END FROM moved";
 
-const char sql_specification_delete[] =
-    "WITH gone AS (UPDATE service_specification SET deleted = true,"
+const char sql_entity_delete[] =
+    /* Only specifications are kept: orders may be running under them. */
+    "WITH kept AS (UPDATE catalog_entity SET deleted = true,"
     "  change = nextval('catalog_change')"
-    "  WHERE id = $1::text AND NOT deleted"
-    "  AND ($4::bigint[] IS NULL OR change = ANY($4)) RETURNING version),"
+    "  WHERE resource = $1::text AND resource = 'serviceSpecification'"
+    "  AND id = $2::text AND NOT deleted"
+    "  AND ($3::bigint[] IS NULL OR change = ANY($3)) RETURNING version),"
+    " dropped AS (DELETE FROM catalog_entity"
+    "  WHERE resource = $1::text AND resource <> 'serviceSpecification'"
+    "  AND id = $2::text"
+    "  AND ($3::bigint[] IS NULL OR change = ANY($3)) RETURNING version),"
+    " gone AS (SELECT * FROM kept UNION ALL SELECT * FROM dropped),"
     " told AS (INSERT INTO event (id, api, type, resource_id, data,"
-    "  correlation) SELECT $2::uuid, 'catalog',"
-    "  'ServiceSpecificationDeleteEvent', $1::text, '{}', $3::text"
-    "  WHERE EXISTS (SELECT 1 FROM gone)),"
-    /* What changed meanwhile is not in gone, what came is not in $4. */
-    " kept AS (SELECT 1 / CASE WHEN $4 IS NULL OR cardinality($4) ="
-    "  ALL (SELECT count(*) FROM gone UNION ALL SELECT count(*) FROM"
-    "  service_specification WHERE id = $1::text AND NOT deleted)"
-    "  THEN 1 ELSE 0 END AS ok)"
-    " SELECT gone.version FROM kept LEFT JOIN gone ON kept.ok = 1";
+    "  correlation) SELECT $4::uuid, 'catalog', $5::text, $2::text, '{}',"
+    "  $6::text WHERE EXISTS (SELECT 1 FROM gone)),"
+    /* What changed meanwhile is not in gone, what came is not in $3. */
+    " same AS (SELECT 1 / CASE WHEN $3 IS NULL OR cardinality($3) ="
+    "  ALL (SELECT count(*) FROM gone UNION ALL SELECT count(*)"
+    "  FROM catalog_entity WHERE resource = $1::text AND id = $2::text"
+    "  AND NOT deleted) THEN 1 ELSE 0 END AS ok)"
+    " SELECT gone.version FROM same LEFT JOIN gone ON same.ok = 1";
 
 const char sql_definition_load[] =
     "SELECT id, family, version, hash, body FROM family_definition"
@@ -70,64 +78,72 @@ specifications_changes(pg_t *pg, arena_t *a, int64_t since, pg_result_fn fn,
 }
 
 void
-specifications_load(pg_t *pg, arena_t *a, const str_t *ids, int n,
-                    pg_result_fn fn, void *ctx)
+entities_load(pg_t *pg, arena_t *a, const str_t *resources, const str_t *ids,
+              int n, pg_result_fn fn, void *ctx)
 {
     pg_params_t p;
 
     pg_params(&p, a);
+    params_texts(&p, a, resources, n);
     params_texts(&p, a, ids, n);
-    pg_exec(pg, STATEMENT_specification_load, &p, fn, ctx);
+    pg_exec(pg, STATEMENT_entity_load, &p, fn, ctx);
 }
 
 void
-specification_read(const PGresult *res, int row, specification_record_t *r)
+entity_read(const PGresult *res, int row, entity_record_t *r)
 {
-    r->id = pg_text(res, row, 0);
-    r->version = pg_text(res, row, 1);
-    r->doc = pg_text(res, row, 2);
-    r->change = pg_long(res, row, 3);
-    r->deleted = pg_bool(res, row, 4);
+    r->resource = pg_text(res, row, 0);
+    r->id = pg_text(res, row, 1);
+    r->version = pg_text(res, row, 2);
+    r->doc = pg_text(res, row, 3);
+    r->change = pg_long(res, row, 4);
+    r->deleted = pg_bool(res, row, 5);
+}
+
+/* An empty slice may have no data, which would be a null. */
+static void
+add_key(pg_params_t *p, const entity_key_t *k)
+{
+    pg_add_text(p, k->resource);
+    pg_add_text(p, k->id);
+    pg_add_text(p, k->version.len ? k->version : STR(""));
 }
 
 void
-specification_insert(pg_t *pg, arena_t *a, str_t id, str_t version, str_t doc)
+entity_insert(pg_t *pg, arena_t *a, const entity_key_t *k, str_t doc)
 {
     pg_params_t p;
 
     pg_params(&p, a);
-    pg_add_text(&p, id);
-    pg_add_text(&p, version);
+    add_key(&p, k);
     pg_add_text(&p, doc);
-    pg_exec(pg, STATEMENT_specification_insert, &p, NULL, NULL);
+    pg_exec(pg, STATEMENT_entity_insert, &p, NULL, NULL);
 }
 
 void
-specification_update(pg_t *pg, arena_t *a, str_t id, str_t version,
-                     int64_t change, str_t doc)
+entity_update(pg_t *pg, arena_t *a, const entity_key_t *k, int64_t change,
+              str_t doc)
 {
     pg_params_t p;
 
     pg_params(&p, a);
-    pg_add_text(&p, id);
-    pg_add_text(&p, version);
+    add_key(&p, k);
     pg_add_long(&p, change);
     pg_add_text(&p, doc);
-    pg_exec(pg, STATEMENT_specification_update, &p, NULL, NULL);
+    pg_exec(pg, STATEMENT_entity_update, &p, NULL, NULL);
 }
 
 void
-specification_delete(pg_t *pg, arena_t *a, str_t id, const int64_t *changes,
-                     int n, uuid_t event, str_t correlation, pg_result_fn fn,
-                     void *ctx)
+entity_delete(pg_t *pg, arena_t *a, str_t resource, str_t id,
+              const int64_t *changes, int n, const entity_deleted_t *event,
+              pg_result_fn fn, void *ctx)
 {
     pg_params_t p;
     pg_array_t v;
 
     pg_params(&p, a);
+    pg_add_text(&p, resource);
     pg_add_text(&p, id);
-    pg_add_uuid(&p, event);
-    pg_add_text(&p, correlation);
     pg_array(&v, a, PG_ARRAY_LONG);
     for (int i = 0; i < n; i++) {
         pg_array_long(&v, changes[i]);
@@ -137,34 +153,51 @@ specification_delete(pg_t *pg, arena_t *a, str_t id, const int64_t *changes,
     } else {
         pg_add_null(&p);
     }
-    pg_exec(pg, STATEMENT_specification_delete, &p, fn, ctx);
+    pg_add_uuid(&p, event->id);
+    pg_add_text(&p, event->type);
+    pg_add_text(&p, event->correlation);
+    pg_exec(pg, STATEMENT_entity_delete, &p, fn, ctx);
 }
 
 /* lastUpdate is the server's in each document that is stored. */
 static const filter_column_t columns[] = {
     {"id", "p.id", FILTER_TEXT},
-    {"version", "p.version", FILTER_TEXT},
+    {"version", "(p.doc->>'version')", FILTER_TEXT},
     {"name", "(p.doc->>'name')", FILTER_TEXT},
     {"lifecycleStatus", "(p.doc->>'lifecycleStatus')", FILTER_TEXT},
     {"lastUpdate", "(p.doc->>'lastUpdate')::timestamptz", FILTER_TIME},
     {NULL, NULL, FILTER_TEXT},
 };
 
-bool
-specifications_list_sql(buf_t *sql, pg_params_t *p, const query_t *q, long cap,
-                        tmf_error_t *err)
-{
-    static const filter_list_t list = {
-        .columns = columns,
-        .schema = &tmf_service_specification,
-        .doc_sql = "p.doc",
-        .from = "service_specification p WHERE NOT p.deleted",
-        .row_sql = "p.id, p.version, p.doc",
-        .show = "doc",
-        .last = "id, version",
-    };
+#define LISTED(table, of)                                            \
+    {                                                                \
+        .columns = columns, .schema = &tmf_##of, .doc_sql = "p.doc", \
+        .from = table " p WHERE NOT p.deleted",                      \
+        .row_sql = "p.id, p.version, p.doc", .show = "doc",          \
+        .last = "id, version",                                       \
+    }
 
-    return filter_list_sql(sql, p, q, cap, &list, err);
+static const struct {
+    const char *resource;
+    filter_list_t list;
+} lists[] = {
+    {"serviceCatalog", LISTED("service_catalog", service_catalog)},
+    {"serviceCategory", LISTED("service_category", service_category)},
+    {"serviceCandidate", LISTED("service_candidate", service_candidate)},
+    {"serviceSpecification",
+     LISTED("service_specification", service_specification)},
+};
+
+bool
+entities_list_sql(buf_t *sql, pg_params_t *p, str_t resource, const query_t *q,
+                  long cap, tmf_error_t *err)
+{
+    size_t i = 0;
+
+    while (!str_is(resource, lists[i].resource)) {
+        i++;
+    }
+    return filter_list_sql(sql, p, q, cap, &lists[i].list, err);
 }
 
 void

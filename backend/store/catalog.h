@@ -1,5 +1,6 @@
 /*
- * service_specification, family_definition, installation: SQL only.
+ * catalog_entity (the resources of TMF633), family_definition, installation:
+ * SQL only.
  */
 #ifndef TURNUP_STORE_CATALOG_H
 #define TURNUP_STORE_CATALOG_H
@@ -7,37 +8,49 @@
 #include "backend/store/filter.h"
 #include "backend/store/rows.h"
 
-/* A row of service_specification; slices point into the result. */
+/* A row of catalog_entity; slices point into the result. */
 typedef struct {
+    str_t resource; /* "serviceCategory" */
     str_t id, version, doc;
     int64_t change;
     bool deleted;
-} specification_record_t;
+} entity_record_t;
 
-/* All with a change number above since, oldest first. */
+typedef struct {
+    str_t resource, id;
+    str_t version; /* empty: there is but one */
+} entity_key_t;
+
+/* The event that tells of a deletion. */
+typedef struct {
+    uuid_t id;
+    str_t type, correlation;
+} entity_deleted_t;
+
+void entity_read(const PGresult *res, int row, entity_record_t *ret);
+/* Specifications with a change number above since, oldest first. */
 void specifications_changes(pg_t *pg, arena_t *a, int64_t since,
                             pg_result_fn fn, void *ctx);
-/* By id, all versions, not the deleted ones; newest version last. */
-void specifications_load(pg_t *pg, arena_t *a, const str_t *ids, int n,
-                         pg_result_fn fn, void *ctx);
-void specification_read(const PGresult *res, int row,
-                        specification_record_t *ret);
-/* A version that exists (not deleted) fails with 23505. */
-void specification_insert(pg_t *pg, arena_t *a, str_t id, str_t version,
-                          str_t doc);
+/* The n resources with these ids, all versions, not the deleted ones; of an
+ * id the newest version is the last. */
+void entities_load(pg_t *pg, arena_t *a, const str_t *resources,
+                   const str_t *ids, int n, pg_result_fn fn, void *ctx);
+/* What is there (not deleted) fails with 23505. */
+void entity_insert(pg_t *pg, arena_t *a, const entity_key_t *k, str_t doc);
 /* Only over the change number it was read with: else the statement fails with
  * 22012, and with it the segment. */
-void specification_update(pg_t *pg, arena_t *a, str_t id, str_t version,
-                          int64_t change, str_t doc);
+void entity_update(pg_t *pg, arena_t *a, const entity_key_t *k, int64_t change,
+                   str_t doc);
 /* All versions of an id, with the event that says so; gives a row each, or one
  * with null where there is none. changes: the n change numbers they were read
  * with; where a version has another by now, or one has come, the statement
  * fails with 22012, and with it the segment. NULL: whatever they are. */
-void specification_delete(pg_t *pg, arena_t *a, str_t id,
-                          const int64_t *changes, int n, uuid_t event,
-                          str_t correlation, pg_result_fn fn, void *ctx);
-bool specifications_list_sql(buf_t *sql, pg_params_t *p, const query_t *q,
-                             long cap, tmf_error_t *err);
+void entity_delete(pg_t *pg, arena_t *a, str_t resource, str_t id,
+                   const int64_t *changes, int n,
+                   const entity_deleted_t *event, pg_result_fn fn, void *ctx);
+/* resource: one of those that catalog_entity has a table for. */
+bool entities_list_sql(buf_t *sql, pg_params_t *p, str_t resource,
+                       const query_t *q, long cap, tmf_error_t *err);
 
 /* id, family, version, hash, body of one family's definitions but the n known
  * ones, by id. Not those above the highest known: a number is given before

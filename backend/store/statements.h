@@ -37,11 +37,11 @@
     S(configuration_drop)    \
     S(resource_allocate)     \
     S(resource_release)      \
-    S(specification_load)    \
     S(specification_changes) \
-    S(specification_insert)  \
-    S(specification_update)  \
-    S(specification_delete)  \
+    S(entity_load)           \
+    S(entity_insert)         \
+    S(entity_update)         \
+    S(entity_delete)         \
     S(definition_load)       \
     S(definition_insert)     \
     S(event_insert)          \

@@ -66,12 +66,11 @@ static void
 put_specification(const char *id, const char *version, const char *doc,
                   int64_t change, bool deleted)
 {
-    catalog_apply(catalog,
-                  &(specification_record_t){.id = str_of(id),
-                                            .version = str_of(version),
-                                            .doc = str_of(doc),
-                                            .change = change,
-                                            .deleted = deleted});
+    catalog_apply(catalog, &(entity_record_t){.id = str_of(id),
+                                              .version = str_of(version),
+                                              .doc = str_of(doc),
+                                              .change = change,
+                                              .deleted = deleted});
 }
 
 /* The name of what is found, or "". */

@@ -1,25 +1,34 @@
 /*
- * TMF633 serviceSpecification: what is stored of a POST, what a patch makes
- * of it, and what is shown.
+ * TMF633's resources: what is stored of a POST, what a patch makes of it, and
+ * what is shown.
  */
 #include "t/unit/tmf_check.h"
 
-#include "backend/tmf/specification.h"
+#include "backend/tmf/entity.h"
 
 #define NOW     "\"2030-01-01T00:00:00.000Z\""
 #define NOW_US  NEW_YEAR_2030
 #define HOUR_US (INT64_C(3600) * 1000000)
 
+static const entity_kind_t *kind;
 static str_t id, version;
 static tmf_error_t fault;
+
+/* Of specifications, unless a test says otherwise. */
+static int
+setup(void **state)
+{
+    kind = entity_kind(STR("serviceSpecification"));
+    return check_setup(state);
+}
 
 static bool
 create(const char *body)
 {
     fault = (tmf_error_t){0};
     buf_reset(&out);
-    return specification_create(&out, tree(body), STR("new"), NOW_US, &id,
-                                &version, arena, &fault);
+    return entity_create(&out, kind, tree(body), STR("new"), NOW_US, &id,
+                         &version, arena, &fault);
 }
 
 /* A 400 that names this attribute, and nothing written. */
@@ -31,6 +40,9 @@ create(const char *body)
         assert_true(fault.message[0] != '\0');  \
         assert_int_equal(out.len, 0);           \
     } while (0)
+
+#define ENTITY_TEST(f) \
+    cmocka_unit_test_setup_teardown(f, setup, check_teardown)
 
 static void
 fills_in(void **state)
@@ -121,12 +133,12 @@ static const char stored[] =
     "\"x\":1.50}]}";
 
 static bool
-patch_as(patch_kind_t kind, const char *text)
+patch_as(patch_kind_t dialect, const char *text)
 {
     fault = (tmf_error_t){0};
     buf_reset(&out);
-    return specification_patch(&out, arena, tree(stored), tree(text), kind,
-                               NOW_US + HOUR_US, &fault);
+    return entity_patch(&out, arena, kind, tree(stored), tree(text), dialect,
+                        NOW_US + HOUR_US, &fault);
 }
 
 static bool
@@ -226,7 +238,7 @@ shows(void **state)
     query_t q;
     tmf_view_t v = view_all();
 
-    specification_to_tmf(&out, tree(stored), &v);
+    entity_to_tmf(&out, kind, tree(stored), &v);
     const json_t *r = tree_of(arena_str(arena, buf_view(&out)));
     assert_at(r, "/href",
               "\"https://api.example/tmf-api/serviceCatalogManagement/v4/"
@@ -236,7 +248,7 @@ shows(void **state)
 
     buf_reset(&out);
     v = view_with(&q, "lastUpdate,specCharacteristic.name");
-    specification_to_tmf(&out, tree(stored), &v);
+    entity_to_tmf(&out, kind, tree(stored), &v);
     assert_string_equal(
         out.data, "{\"id\":\"S\",\"href\":\"https://api.example/tmf-api/"
                   "serviceCatalogManagement/v4/serviceSpecification/S\","
@@ -244,19 +256,91 @@ shows(void **state)
                   "\"a\",\"valueType\":\"string\",\"x\":1.50}]}");
 }
 
+static void
+has_kinds(void **state)
+{
+    (void) state;
+    assert_null(entity_kind(STR("serviceCategorys")));
+    assert_null(entity_kind(STR("")));
+    assert_null(entity_kind(STR("hub")));
+    kind = entity_kind(STR("serviceCandidate"));
+    assert_true(str_is(entity_event(kind, "Change", arena),
+                       "ServiceCandidateChangeEvent"));
+}
+
+/* Of the three others there is one an id: their version is the client's. */
+static void
+fills_in_others(void **state)
+{
+    (void) state;
+    kind = entity_kind(STR("serviceCatalog"));
+    assert_true(create("{\"name\":\"N\",\"version\":\"a b\",\"href\":7}"));
+    assert_string_equal(out.data,
+                        "{\"id\":\"new\",\"lastUpdate\":" NOW
+                        ",\"lifecycleStatus\":\"Active\","
+                        "\"@type\":\"ServiceCatalog\",\"name\":\"N\","
+                        "\"version\":\"a b\"}");
+    assert_int_equal(version.len, 0);
+    kind = entity_kind(STR("serviceCandidate"));
+    assert_true(create("{\"name\":\"N\",\"isRoot\":null,\"id\":\"c\"}"));
+    const json_t *r = tree_of(buf_view(&out));
+    assert_at(r, "/isRoot", "null");
+    assert_at(r, "/isBundle", NULL);
+    assert_at(r, "/version", NULL);
+    assert_at(r, "/@type", "\"ServiceCandidate\"");
+    assert_true(str_is(id, "c"));
+    assert_refused(create("{\"id\":\"a/b\"}"), "/id");
+}
+
+static void
+a_category_is_a_root_or_has_a_parent(void **state)
+{
+    static const struct {
+        const char *body, *root; /* NULL: refused */
+    } cases[] = {
+        {"{}", "true"},
+        {"{\"isRoot\":null,\"parentId\":null}", "true"},
+        {"{\"parentId\":\"\"}", "true"},
+        {"{\"isRoot\":false}", "false"},
+        {"{\"isRoot\":true}", "true"},
+        {"{\"parentId\":\"p\"}", "false"},
+        {"{\"parentId\":\"p\",\"isRoot\":null}", "false"},
+        {"{\"parentId\":\"p\",\"isRoot\":false}", "false"},
+        {"{\"parentId\":\"p\",\"isRoot\":true}", NULL},
+    };
+
+    (void) state;
+    kind = entity_kind(STR("serviceCategory"));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (cases[i].root) {
+            assert_true(create(cases[i].body));
+            assert_at(tree_of(buf_view(&out)), "/isRoot", cases[i].root);
+        } else {
+            assert_refused(create(cases[i].body), "/isRoot");
+        }
+    }
+    assert_refused(patch("{\"isRoot\":true,\"parentId\":\"p\"}"), "/isRoot");
+    assert_true(patch("{\"parentId\":\"p\",\"version\":\"7\"}"));
+    assert_at(tree_of(buf_view(&out)), "/isRoot", "false");
+    assert_at(tree_of(buf_view(&out)), "/version", "\"7\"");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        CHECK_TEST(fills_in),
-        CHECK_TEST(keeps_the_clients),
-        CHECK_TEST(refuses_names),
-        CHECK_TEST(patches),
-        CHECK_TEST(takes_what_does_not_change),
-        CHECK_TEST(refuses_changes_of_identity),
-        CHECK_TEST(refuses_an_illegal_result),
-        CHECK_TEST(takes_all_dialects),
-        CHECK_TEST(shows),
+        ENTITY_TEST(fills_in),
+        ENTITY_TEST(keeps_the_clients),
+        ENTITY_TEST(refuses_names),
+        ENTITY_TEST(patches),
+        ENTITY_TEST(takes_what_does_not_change),
+        ENTITY_TEST(refuses_changes_of_identity),
+        ENTITY_TEST(refuses_an_illegal_result),
+        ENTITY_TEST(takes_all_dialects),
+        ENTITY_TEST(shows),
+        ENTITY_TEST(has_kinds),
+        ENTITY_TEST(fills_in_others),
+        ENTITY_TEST(a_category_is_a_root_or_has_a_parent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
