@@ -31,6 +31,7 @@
 #include "proto/etag.h"
 #include "proto/frame.h"
 #include "proto/keys.h"
+#include "proto/patch_type.h"
 #include "proto/schema.h"
 #include "proto/str.h"
 
@@ -52,7 +53,6 @@
 
 #define NGX_HTTP_TMF_JSON     "application/json"
 #define NGX_HTTP_TMF_JSON_UTF "application/json;charset=utf-8"
-#define NGX_HTTP_TMF_PATCH    "application/merge-patch+json"
 
 /* Bits of tmf_api. */
 enum {
@@ -107,6 +107,7 @@ typedef struct {
     unsigned method;            /* METHOD_*, HEAD counts as GET */
     str_t method_name;
     str_t content_type;
+    patch_kind_t patch; /* of a PATCH */
     str_t base;
     str_t subject;
     ngx_http_tmf_headers_t headers;

@@ -172,6 +172,16 @@ add_allow(ngx_http_request_t *r, unsigned allowed)
         r, STR("Allow"), (str_t){(char *) text, (size_t) (end - text)});
 }
 
+/* RFC 5789, 2.2 and 3.1 */
+static ngx_int_t
+add_accept_patch(ngx_http_request_t *r, unsigned allowed)
+{
+    if (!(allowed & METHOD_PATCH)) {
+        return NGX_OK;
+    }
+    return ngx_http_tmf_add_header(r, STR("Accept-Patch"), STR(PATCH_TYPES));
+}
+
 ngx_int_t
 ngx_http_tmf_send_error(ngx_http_request_t *r, const tmf_error_t *err)
 {
@@ -188,6 +198,10 @@ ngx_http_tmf_send_error(ngx_http_request_t *r, const tmf_error_t *err)
     }
     if (err->status == NGX_HTTP_NOT_ALLOWED &&
         add_allow(r, ctx->allowed) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    if (err->status == NGX_HTTP_UNSUPPORTED_MEDIA_TYPE &&
+        add_accept_patch(r, ctx->allowed) != NGX_OK) {
         return NGX_ERROR;
     }
     if (err->status == NGX_HTTP_SERVICE_UNAVAILABLE &&
@@ -223,7 +237,8 @@ ngx_http_tmf_send_options(ngx_http_request_t *r)
     ngx_http_tmf_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_tmf_module);
     ngx_buf_t *buf = make_buffer(r, STR_NONE);
 
-    if (buf == NULL || add_allow(r, ctx->allowed) != NGX_OK) {
+    if (buf == NULL || add_allow(r, ctx->allowed) != NGX_OK ||
+        add_accept_patch(r, ctx->allowed) != NGX_OK) {
         return NGX_ERROR;
     }
     return send_buffer(r, NGX_HTTP_NO_CONTENT, buf);

@@ -288,20 +288,27 @@ check_callback(str_t body, tmf_error_t *err)
     return NGX_OK;
 }
 
+static validator_t *
+create_validator(const ngx_http_tmf_ctx_t *ctx)
+{
+    if (ctx->method == METHOD_POST) {
+        return validator_create(ctx->resource->create, VALIDATE_CREATE);
+    }
+    if (ctx->patch == PATCH_MERGE) {
+        return validator_create(ctx->resource->patch, VALIDATE_MERGE);
+    }
+    return validator_create_list(&tmf_json_patch);
+}
+
 static ngx_int_t
 check_resource(const ngx_http_tmf_ctx_t *ctx, str_t body, tmf_error_t *err)
 {
-    ngx_uint_t create = ctx->method == METHOD_POST;
-    const object_schema_t *schema =
-        create ? ctx->resource->create : ctx->resource->patch;
-
     if (body.len == 0) {
         tmf_error_set(err, NGX_HTTP_BAD_REQUEST, TMF_CODE_BODY_MISSING,
                       "Missing body", NULL, "The request has no body");
         return NGX_ERROR;
     }
-    validator_t *validator =
-        validator_create(schema, create ? VALIDATE_CREATE : VALIDATE_MERGE);
+    validator_t *validator = create_validator(ctx);
     if (validator == NULL) {
         tmf_error_set(err, NGX_HTTP_INTERNAL_SERVER_ERROR, TMF_CODE_INTERNAL,
                       "Internal error", NULL, "Out of memory");

@@ -251,6 +251,20 @@ bad_media_type(tmf_error_t *err, const char *message)
 }
 
 static ngx_int_t
+check_patch(ngx_http_tmf_ctx_t *ctx, str_t type, tmf_error_t *err)
+{
+    const patch_type_t *patch = patch_type_find(type);
+
+    if (patch == NULL) {
+        return bad_media_type(err,
+                              "A PATCH is one of " PATCH_TYPES ", in UTF-8");
+    }
+    ctx->content_type = patch->name;
+    ctx->patch = patch->kind;
+    return NGX_OK;
+}
+
+static ngx_int_t
 check_content(ngx_http_request_t *r, ngx_http_tmf_ctx_t *ctx, tmf_error_t *err)
 {
     const ngx_table_elt_t *encoding = ctx->headers.content_encoding;
@@ -274,22 +288,15 @@ check_content(ngx_http_request_t *r, ngx_http_tmf_ctx_t *ctx, tmf_error_t *err)
                       "Missing body", NULL, "The request has no body");
         return NGX_ERROR;
     }
+    if (ctx->method == METHOD_PATCH) {
+        return check_patch(ctx, type, err);
+    }
     if (type.len == sizeof(NGX_HTTP_TMF_JSON) - 1 &&
         strncasecmp(type.data, NGX_HTTP_TMF_JSON, type.len) == 0) {
         ctx->content_type = STR(NGX_HTTP_TMF_JSON);
         return NGX_OK;
     }
-    if (ctx->method == METHOD_PATCH &&
-        type.len == sizeof(NGX_HTTP_TMF_PATCH) - 1 &&
-        strncasecmp(type.data, NGX_HTTP_TMF_PATCH, type.len) == 0) {
-        ctx->content_type = STR(NGX_HTTP_TMF_PATCH);
-        return NGX_OK;
-    }
-    return bad_media_type(err, ctx->method == METHOD_PATCH
-                                   ? "A PATCH is " NGX_HTTP_TMF_PATCH
-                                     " or " NGX_HTTP_TMF_JSON " in UTF-8"
-                                   : "A POST is " NGX_HTTP_TMF_JSON
-                                     " in UTF-8");
+    return bad_media_type(err, "A POST is " NGX_HTTP_TMF_JSON " in UTF-8");
 }
 
 static ngx_int_t

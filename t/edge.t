@@ -86,6 +86,13 @@ subtest 'routes' => sub {
     is($taken->{'content-type'}, 'application/merge-patch+json', 'PATCH');
     ($taken) = through(0, 'PATCH', "$spec/1", '{"description":"x"}');
     is($taken->{'content-type'}, 'application/json', 'PATCH as plain JSON');
+    for my $type ('json-patch', 'json-patch-query') {
+        my $patch = '[{"op":"remove","path":"/a?b=c"}]';
+        ($taken) = through(0, 'PATCH', "$spec/1", $patch,
+            'Content-Type' => uc "application/$type+json");
+        is($taken->{'content-type'}, "application/$type+json", $type);
+        is($taken->{body}, $patch, 'as it was sent');
+    }
     ($taken) = through(0, 'GET', "$order/1", 'a body nobody asked for');
     ok(!exists $taken->{body}, 'the body of a GET is left out');
     like($taken->{traceparent},
@@ -132,8 +139,12 @@ subtest 'what is wrong is told and never queued' => sub {
             'Content-Type' => 'application/json;charset=iso-8859-1' ],
         [ 415, 'a merge-patch POST', POST => $order, $valid,
             'Content-Type' => 'application/merge-patch+json' ],
-        [ 415, 'a json-patch', PATCH => "$spec/1", '[]',
+        [ 415, 'a json-patch POST', POST => $order, '[]',
             'Content-Type' => 'application/json-patch+json' ],
+        [ 415, 'a patch of text', PATCH => "$spec/1", '{}',
+            'Content-Type' => 'text/plain' ],
+        [ 415, 'a patch in Latin-1', PATCH => "$spec/1", '[]',
+            'Content-Type' => 'application/json-patch+json;charset=latin1' ],
         [ 415, 'gzip', POST => $order, $valid,
             'Content-Encoding' => 'gzip' ],
         [ 400, 'no body',    POST => $order ],
@@ -179,6 +190,22 @@ subtest 'what is wrong is told and never queued' => sub {
           . '"action":"explode","service":{}}]}');
     is($answer->{json}{pointer}, '/serviceOrderItem/0/action',
         'an error points at the attribute');
+    for (
+        [ '{"op":"remove","path":"/a"}',                '' ],
+        [ '[{"op":"remove","path":"/a"},7]',            '/1' ],
+        [ '[{"path":"/a"}]',                            '/0/op' ],
+        [ '[{"op":"append","path":"/a","value":1}]',    '/0/op' ],
+        [ '[{"op":"add","path":"/a"}]',                 '/0/value' ],
+        [ '[{"op":"test","path":7,"value":1}]',         '/0/path' ],
+        [ '[{"op":"copy","path":"/a","value":"/b"}]',   '/0/from' ],
+      )
+    {
+        my ($patch, $pointer) = @$_;
+        $answer = ask('PATCH', "$spec/1", $patch,
+            'Content-Type' => 'application/json-patch+json');
+        is_error($answer, 400, $patch);
+        is($answer->{json}{pointer} // '', $pointer, 'pointer');
+    }
     is(ask('GET', $order, undef, Accept => 'text/html')->{json}{code},
         '62', 'an error has its code');
 
@@ -187,6 +214,13 @@ subtest 'what is wrong is told and never queued' => sub {
     $answer = ask('OPTIONS', $order);
     is($answer->{status},         204,                        'OPTIONS');
     is($answer->{headers}{allow}, 'GET, HEAD, POST, OPTIONS', 'its Allow');
+    is($answer->{headers}{'accept-patch'}, undef, 'nothing to patch');
+    my $types = 'application/merge-patch+json, application/json, '
+        . 'application/json-patch+json, application/json-patch-query+json';
+    is(ask('OPTIONS', "$spec/1")->{headers}{'accept-patch'}, $types,
+        'Accept-Patch of an item');
+    is(ask('PATCH', "$spec/1", '{}', 'Content-Type' => 'text/plain')
+        ->{headers}{'accept-patch'}, $types, 'and of a 415');
     my $client = client()->send('HEAD', '/nothing')
       ->send('GET', "$order?limit=x");
     is($client->answer->{status}, 404, 'an error to HEAD has no body');

@@ -1,7 +1,7 @@
 /*
  * The validator: never a crash, the same verdict whole and in pieces, and
  * error bodies that are JSON. The first byte of the input chooses resource
- * and method, the second one where to cut.
+ * and rules, the second one where to cut.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -14,8 +14,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const object_schema_t *
-choose(uint8_t n, bool *ret_create)
+/* The resources with the rules of a POST and of a merge-patch, then of what
+ * comes out of a PATCH, then a JSON Patch. */
+static validator_t *
+choose(uint8_t n)
 {
     const object_schema_t *schemas[32] = {NULL};
     size_t count = 0;
@@ -25,16 +27,19 @@ choose(uint8_t n, bool *ret_create)
             schemas[count++] = r->create;
         }
     }
-    *ret_create = n & 1;
-    return schemas[(n >> 1) % count];
+    if (n == 255) {
+        return validator_create_list(&tmf_json_patch);
+    }
+    if (n >= 128) {
+        return validator_create(schemas[n % count], VALIDATE_RESULT);
+    }
+    return validator_create(schemas[(n >> 1) % count],
+                            n & 1 ? VALIDATE_CREATE : VALIDATE_MERGE);
 }
 
 static int
-validate(const object_schema_t *schema, bool create, str_t body, size_t piece,
-         tmf_error_t *err)
+validate(validator_t *v, str_t body, size_t piece, tmf_error_t *err)
 {
-    validator_t *v =
-        validator_create(schema, create ? VALIDATE_CREATE : VALIDATE_MERGE);
     int rc = 0;
 
     while (rc == 0 && body.len > 0) {
@@ -75,16 +80,14 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     tmf_error_t err, other;
-    bool create;
 
     if (size < 2) {
         return 0;
     }
-    const object_schema_t *schema = choose(data[0], &create);
     str_t body = {(const char *) data + 2, size - 2};
     size_t piece = 1 + data[1] + body.len / PIECES_MAX;
-    int rc = validate(schema, create, body, body.len + 1, &err);
-    if (validate(schema, create, body, piece, &other) != rc) {
+    int rc = validate(choose(data[0]), body, body.len + 1, &err);
+    if (validate(choose(data[0]), body, piece, &other) != rc) {
         abort();
     }
     if (rc < 0) {

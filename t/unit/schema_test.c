@@ -53,10 +53,8 @@ schema_of(body_t body, bool create)
 
 /* Whole, or one byte at a time. */
 static int
-validate(body_t body, bool create, str_t text, bool bytewise, tmf_error_t *err)
+validate_with(validator_t *v, str_t text, bool bytewise, tmf_error_t *err)
 {
-    validator_t *v = validator_create(
-        schema_of(body, create), create ? VALIDATE_CREATE : VALIDATE_MERGE);
     int rc = 0;
 
     assert_non_null(v);
@@ -73,6 +71,15 @@ validate(body_t body, bool create, str_t text, bool bytewise, tmf_error_t *err)
     }
     validator_free(v);
     return rc;
+}
+
+static int
+validate(body_t body, bool create, str_t text, bool bytewise, tmf_error_t *err)
+{
+    return validate_with(
+        validator_create(schema_of(body, create),
+                         create ? VALIDATE_CREATE : VALIDATE_MERGE),
+        text, bytewise, err);
 }
 
 static const struct {
@@ -574,6 +581,102 @@ test_resources(void **state)
                         "/tmf-api/serviceCatalogManagement");
 }
 
+/* The body of a JSON Patch: NULL where it is taken, else the pointer. */
+static const struct {
+    const char *text, *pointer;
+    tmf_code_t code;
+} json_patches[] = {
+    {"[]", NULL, 0},
+    {"[{\"op\":\"remove\",\"path\":\"\",\"x\":{\"op\":1}}]", NULL, 0},
+    {"[{\"value\":null,\"path\":\"/a\",\"op\":\"add\"}]", NULL, 0},
+    {"[{\"op\":\"test\",\"path\":\"/a\",\"value\":[{}]},{\"op\":\"replace\","
+     "\"path\":\"/a\",\"value\":1,\"from\":\"/b\"}]",
+     NULL, 0},
+    {"[{\"from\":\"/b\",\"op\":\"move\",\"path\":\"/a\"},{\"op\":\"copy\","
+     "\"path\":\"/a\",\"from\":\"\"}]",
+     NULL, 0},
+    {"{}", "", TMF_CODE_BODY_INVALID},
+    {"7", "", TMF_CODE_BODY_INVALID},
+    {"null", "", TMF_CODE_BODY_INVALID},
+    {"[null]", "/0", TMF_CODE_FIELD_INVALID},
+    {"[[]]", "/0", TMF_CODE_FIELD_INVALID},
+    {"[{\"op\":\"remove\",\"path\":\"/a\"},\"x\"]", "/1",
+     TMF_CODE_FIELD_INVALID},
+    {"[{}]", "/0/op", TMF_CODE_FIELD_MISSING},
+    {"[{\"op\":null,\"path\":\"/a\"}]", "/0/op", TMF_CODE_FIELD_MISSING},
+    {"[{\"op\":\"Add\",\"path\":\"/a\",\"value\":1}]", "/0/op",
+     TMF_CODE_FIELD_INVALID},
+    {"[{\"op\":\"remove\"}]", "/0/path", TMF_CODE_FIELD_MISSING},
+    {"[{\"op\":\"remove\",\"path\":[]}]", "/0/path", TMF_CODE_FIELD_INVALID},
+    {"[{\"op\":\"add\",\"path\":\"/a\"}]", "/0/value", TMF_CODE_FIELD_MISSING},
+    {"[{\"op\":\"replace\",\"path\":\"/a\",\"from\":\"/b\"}]", "/0/value",
+     TMF_CODE_FIELD_MISSING},
+    {"[{\"path\":\"/a\",\"op\":\"test\"}]", "/0/value",
+     TMF_CODE_FIELD_MISSING},
+    {"[{\"op\":\"move\",\"path\":\"/a\",\"value\":1}]", "/0/from",
+     TMF_CODE_FIELD_MISSING},
+    {"[{\"op\":\"copy\",\"path\":\"/a\",\"from\":1}]", "/0/from",
+     TMF_CODE_FIELD_INVALID},
+};
+
+static void
+test_json_patch(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < 2 * ROWS(json_patches); i++) {
+        const char *pointer = json_patches[i / 2].pointer;
+        tmf_error_t err;
+        int rc = validate_with(validator_create_list(&tmf_json_patch),
+                               str_of(json_patches[i / 2].text), i & 1, &err);
+
+        if ((rc == 0) != (pointer == NULL)) {
+            fail_msg("%s: %s", json_patches[i / 2].text, err.message);
+        }
+        if (pointer) {
+            assert_int_equal(err.status, 400);
+            assert_int_equal(err.code, json_patches[i / 2].code);
+            assert_string_equal(err.pointer, pointer);
+        }
+    }
+}
+
+static int
+validate_result(const char *text, tmf_error_t *err)
+{
+    return validate_with(
+        validator_create(schema_of(ORDER, true), VALIDATE_RESULT),
+        str_of(text), false, err);
+}
+
+/* What a PATCH made of a resource: states are no more forbidden, what is
+ * mandatory has to be there, what is fixed is compared elsewhere. */
+static void
+test_result(void **state)
+{
+    tmf_error_t err;
+
+    (void) state;
+    assert_int_equal(
+        validate_result(ORDER_PLUS("\"state\":\"inProgress\",\"id\":7,"
+                                   "\"category\":[]"),
+                        &err),
+        0);
+    assert_int_equal(validate_result(ITEM_PLUS("\"state\":\"held\""), &err),
+                     0);
+    assert_int_equal(
+        validate_result(ORDER_PLUS("\"state\":\"nonsense\""), &err), -1);
+    assert_string_equal(err.pointer, "/state");
+    assert_int_equal(
+        validate_result(ORDER_PLUS("\"expectedCompletionDate\":\"soon\""),
+                        &err),
+        -1);
+    assert_string_equal(err.pointer, "/expectedCompletionDate");
+    assert_int_equal(validate_result("{}", &err), -1);
+    assert_string_equal(err.pointer, "/serviceOrderItem");
+    assert_int_equal(validate_result(ITEM("\"id\":\"1\""), &err), -1);
+    assert_string_equal(err.pointer, "/serviceOrderItem/0/action");
+}
+
 int
 main(void)
 {
@@ -584,6 +687,8 @@ main(void)
         cmocka_unit_test(test_too_deep),
         cmocka_unit_test(test_many_items),
         cmocka_unit_test(test_tables_are_sound),
+        cmocka_unit_test(test_json_patch),
+        cmocka_unit_test(test_result),
         cmocka_unit_test(test_resources),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
