@@ -368,11 +368,20 @@ select_elements(walk_t *w, const patch_place_t *at, reach_t r,
 }
 
 static bool
+has_index(const walk_t *w, int step)
+{
+    int index;
+
+    return step < w->path->count && (str_is(w->path->steps[step], "-") ||
+                                     json_index(w->path->steps[step], &index));
+}
+
+static bool
 enter(walk_t *w, const patch_place_t *at, reach_t r)
 {
     uint32_t conditions = 0;
 
-    if ((*at->link)->type == JSON_ARRAY) {
+    if ((*at->link)->type == JSON_ARRAY && !has_index(w, r.step)) {
         conditions = conditions_of(w, r.named);
     }
     if (conditions == 0) {
