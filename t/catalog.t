@@ -189,7 +189,119 @@ subtest 'PATCH is a merge patch' => sub {
     is_error(patch($id, $_), 400, "body $_")
         for '', '[]', '[{"op":"remove","path":"/name"}]', '"x"', '{"name":}';
     is_error(patch($id, '{}', { 'Content-Type' => $_ }), 415, $_)
-        for 'application/json-patch+json', 'text/plain';
+        for 'application/json-patch', 'text/plain';
+    is_deeply(spec($id)->{json}, $before, 'nothing was changed');
+};
+
+# A PATCH by operations; query: with conditions in the paths.
+sub operate {
+    my ($id, $operations, $query) = @_;
+    my $type = $query ? 'json-patch-query' : 'json-patch';
+    return patch($id, $operations,
+        { 'Content-Type' => "application/$type+json" });
+}
+
+subtest 'PATCH is a JSON Patch' => sub {
+    my $id = 'Patch.Ops';
+    $t->post(SPECS, {
+        id => $id, name => 'Before', description => 'old',
+        'x-keep' => { 'a/b' => [ 1, 2, 3 ] },
+        specCharacteristic => [
+            { name => 'one', valueType => 'string' },
+            { name => 'two', valueType => 'number' },
+        ],
+    });
+    my $reply = operate($id, [
+        { op => 'test', path => '/name', value => 'Before' },
+        { op => 'replace', path => '/name', value => 'After' },
+        { op => 'remove', path => '/description' },
+        { op => 'move', from => '/x-keep/a~1b/0', path => '/x-keep/a~1b/-' },
+        { op => 'copy', from => '/name', path => '/x-name' },
+        { op => 'add', path => '/specCharacteristic/0',
+            value => { name => 'zero' } },
+        { op => 'add', path => '/specCharacteristic',
+            value => { name => 'three' } },
+        { op => 'test', path => '/id', value => $id },
+    ]);
+    is($reply->{status}, 200, 'patched') or diag($reply->{content});
+    my $after = $reply->{json};
+    is($after->{name}, 'After', 'replaced');
+    ok(!exists $after->{description}, 'removed');
+    is_deeply($after->{'x-keep'}, { 'a/b' => [ 2, 3, 1 ] }, 'moved');
+    is($after->{'x-name'}, 'After', 'copied');
+    is(join(' ', map { $_->{name} } @{ $after->{specCharacteristic} }),
+        'zero one two three', 'added');
+    is_deeply(spec($id)->{json}, $after, 'GET gives the same');
+    $t->wait_for(WAIT, sub { types_told($id) =~ /Change/ }, 'told');
+
+    $reply = operate($id, [
+        { op => 'replace', value => 'integer', path =>
+            '/specCharacteristic/valueType?specCharacteristic.name=two' },
+        { op => 'remove', path =>
+            '/specCharacteristic?specCharacteristic.name=zero,three' },
+    ], 1);
+    is($reply->{status}, 200, 'by what is in a list')
+        or diag($reply->{content});
+    is_deeply($reply->{json}{specCharacteristic}, [
+        { name => 'one', valueType => 'string' },
+        { name => 'two', valueType => 'integer' },
+    ], 'the elements that were meant');
+    is(operate($id, [])->{status}, 200, 'nothing to do');
+};
+
+subtest 'a JSON Patch that cannot be done changes nothing' => sub {
+    my $id     = 'Patch.Ops';
+    my $before = spec($id)->{json};
+    my $first  = { op => 'replace', path => '/name', value => 'Lost' };
+    my $one    = '/specCharacteristic?specCharacteristic.name=one';
+    my @bad    = (
+        [ 400, '/1/path', { op => 'remove', path => '/none' } ],
+        [ 400, '/1/path', { op => 'remove', path => 'name' } ],
+        [ 400, '/1/path',
+            { op => 'add', path => '/specCharacteristic/9', value => {} } ],
+        [ 400, '/1/path',
+            { op => 'move', from => '/x-keep', path => '/x-keep/a' } ],
+        [ 400, '/1/from', { op => 'copy', from => '/none', path => '/x' } ],
+        [ 400, '/1/path', { op => 'remove', path => $one } ],
+        [ 409, '/1/value', { op => 'test', path => '/name', value => 'B' } ],
+        [ 409, '/1/path', { op => 'test', path => '/none', value => 1 } ],
+        # by the edge
+        [ 400, '/1/op', { op => 'append', path => '/x', value => 1 } ],
+        [ 400, '/1/value', { op => 'add', path => '/x' } ],
+        # by the tables
+        [ 400, '/id', { op => 'replace', path => '/id', value => 'x' } ],
+        [ 400, '/id', { op => 'remove', path => '/id' } ],
+        [ 400, '/href', { op => 'add', path => '/href', value => '/x' } ],
+        [ 400, '/version', { op => 'replace', path => '/version',
+            value => '2' } ],
+        [ 400, '/lastUpdate', { op => 'replace', path => '/lastUpdate',
+            value => '2030-01-01T00:00:00Z' } ],
+        [ 400, '/name', { op => 'remove', path => '/name' } ],
+        [ 400, '/isBundle', { op => 'replace', path => '/isBundle',
+            value => 'no' } ],
+        [ 400, '/specCharacteristic/2/name',
+            { op => 'add', path => '/specCharacteristic', value => {} } ],
+        [ 400, '', { op => 'replace', path => '', value => [] } ],
+    );
+    for (@bad) {
+        my ($status, $pointer, $operation) = @$_;
+        my $reply = operate($id, [ $first, $operation ]);
+        is_error($reply, $status, text_of($operation));
+        is($reply->{json}{pointer} // '', $pointer, 'pointer');
+    }
+    my @unknown = (
+        '/specCharacteristic/name',
+        '/specCharacteristic?specCharacteristic.name=nine',
+        '/specCharacteristic?name=one',
+        '/specCharacteristic?specCharacteristic.name',
+    );
+    for my $path (@unknown) {
+        is_error(operate($id, [ $first, { op => 'remove', path => $path } ],
+            1), 400, $path, '/1/path');
+    }
+    is_error(operate($id, $_), 400, "body $_")
+        for '', '{}', '[7]', '[{"op":"remove","path":"/name"}', '"x"';
+    is_error(operate('none', [ $first ]), 404, 'PATCH of none');
     is_deeply(spec($id)->{json}, $before, 'nothing was changed');
 };
 
