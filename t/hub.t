@@ -272,7 +272,7 @@ $_->forget for $all, $weak;
 {
     is($t->delete(ORDERING . "/hub/$id")->{status}, 204, 'unregistered');
     $t->down;
-    $t->up(conf => { 'hub.allow_private' => 'no' });
+    $t->up(conf => { 'hub.callback_networks' => '' });
     $all->forget;
     my $reply = $t->post(ORDERING . '/hub', { callback => $all->url });
     if ($reply->{status} == 201) {

@@ -257,7 +257,7 @@ open_links(notifier_t *n)
     const http_options_t options = {
         .max_connections = NOTIFY_CONNECTIONS,
         .max_host_connections = NOTIFY_HOST_CALLS,
-        .allow_private = s->hub_allow_private,
+        .networks = &s->hub_networks,
         .user_agent = USER_AGENT,
     };
 

@@ -18,7 +18,13 @@
 #define DEFAULT_PROCESSES 1
 #define DEFAULT_BATCH     256
 
-typedef enum { KIND_TEXT, KIND_INT, KIND_BOOL, KIND_LEVEL } key_kind_t;
+typedef enum {
+    KIND_TEXT,
+    KIND_INT,
+    KIND_BOOL,
+    KIND_LEVEL,
+    KIND_NETWORKS
+} key_kind_t;
 
 typedef struct {
     const char *section;
@@ -47,7 +53,7 @@ static const conf_key_t keys[] = {
     KEY("turnup", "host", KIND_TEXT, host, NULL),
     KEY("turnup", "log_level", KIND_LEVEL, log_level, "info"),
     KEY("turnup", "paused", KIND_BOOL, paused, "no"),
-    KEY("hub", "allow_private", KIND_BOOL, hub_allow_private, "no"),
+    KEY("hub", "callback_networks", KIND_NETWORKS, hub_networks, ""),
 };
 
 typedef struct {
@@ -115,6 +121,8 @@ set_key(settings_t *s, const conf_key_t *k, const char *value)
         return parse_bool(value, (bool *) field);
     case KIND_LEVEL:
         return parse_level(value, (log_level_t *) (void *) field);
+    case KIND_NETWORKS:
+        return networks_parse(str_of(value), (networks_t *) (void *) field);
     }
     return false;
 }

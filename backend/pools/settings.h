@@ -7,6 +7,7 @@
 
 #include "backend/base/log.h"
 #include "backend/base/redis.h"
+#include "backend/southbound/address.h"
 
 #define SETTINGS_MAX_POOLS 64
 
@@ -26,8 +27,8 @@ typedef struct {
     char *public_base; /* callback URLs begin with it; no trailing slash */
     char *host;        /* this machine's name, in slots and heartbeats */
     log_level_t log_level;
-    bool paused;            /* family pools take no work */
-    bool hub_allow_private; /* callbacks to private addresses */
+    bool paused;             /* family pools take no work */
+    networks_t hub_networks; /* private ones that callbacks may be in */
     pool_settings_t pools[SETTINGS_MAX_POOLS];
     int pool_count;
 } settings_t;

@@ -21,7 +21,6 @@
 #include "backend/base/arena.h"
 #include "backend/base/list.h"
 #include "backend/base/log.h"
-#include "backend/southbound/address.h"
 #include "backend/southbound/watch.h"
 #include "proto/buf.h"
 
@@ -88,7 +87,7 @@ on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *sa)
     int fd;
 
     (void) purpose;
-    if (!c->path->options.allow_private && address_is_private(&sa->addr)) {
+    if (!http_may_connect(&c->path->options, &sa->addr)) {
         c->refused = true;
         return CURL_SOCKET_BAD;
     }

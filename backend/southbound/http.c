@@ -61,6 +61,12 @@ http_close(http_t *h)
     }
 }
 
+bool
+http_may_connect(const http_options_t *o, const struct sockaddr *sa)
+{
+    return o->allow_private || address_is_allowed(o->networks, sa);
+}
+
 long
 http_retry_after(const char *value)
 {

@@ -11,16 +11,16 @@
  * Answers are given from the event loop, never from inside http_send().
  * Redirects are not followed, only http and https are spoken, and with
  * allow_private false a connection to a loopback, private or link-local
- * address is refused (it is the address about to be connected that is judged,
- * so DNS cannot trick it; behind a proxy it is the proxy's). Time-outs are
- * coarse: some 50 ms late.
+ * address (address.h) is refused, unless it is in one of the networks (it is
+ * the address about to be connected that is judged, so DNS cannot trick it;
+ * behind a proxy it is the proxy's). Time-outs are coarse: some 50 ms late.
  */
 #ifndef TURNUP_SOUTHBOUND_HTTP_H
 #define TURNUP_SOUTHBOUND_HTTP_H
 
 #include <event2/event.h>
 
-#include "proto/str.h"
+#include "backend/southbound/address.h"
 
 #define HTTP_MAX_ANSWER  1048576    /* bytes of an answer's body */
 #define HTTP_MAX_REQUEST (64 << 20) /* bytes of URL, headers and body */
@@ -32,6 +32,8 @@ typedef struct {
     int max_connections;      /* in all */
     int max_host_connections; /* to one host:port */
     bool allow_private;
+    const networks_t *networks; /* allowed all the same; NULL: none. Must
+                                   outlive the http_t */
     const char *user_agent;
 } http_options_t;
 

@@ -25,6 +25,8 @@ http_header_count(const http_request_t *r)
     return n;
 }
 
+/* What both ways ask before they connect. */
+bool http_may_connect(const http_options_t *o, const struct sockaddr *sa);
 /* Bytes of all that the caller gave: method, URL, content type, headers,
  * body. At most HTTP_MAX_REQUEST. */
 size_t http_request_bytes(const http_request_t *r);

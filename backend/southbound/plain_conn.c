@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "backend/base/arena.h"
-#include "backend/southbound/address.h"
 
 static void on_in(evutil_socket_t fd, short what, void *ctx);
 static void on_out(evutil_socket_t fd, short what, void *ctx);
@@ -106,8 +105,7 @@ try_address(conn_t *conn, int error)
 
         conn->address = (conn->first + conn->tried++) % h->address_count;
         a = &h->addresses[conn->address];
-        if (!h->plain->options.allow_private &&
-            address_is_private(&a->at.any)) {
+        if (!http_may_connect(&h->plain->options, &a->at.any)) {
             continue;
         }
         if (start_socket(conn, a) >= 0) {

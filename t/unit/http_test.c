@@ -162,12 +162,13 @@ on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
 }
 
 static int
-open_with(bool allow_private, int max_host_connections)
+open_with(bool allow_private, const networks_t *networks)
 {
     const http_options_t o = {
         .max_connections = 64,
-        .max_host_connections = max_host_connections,
+        .max_host_connections = 8,
         .allow_private = allow_private,
+        .networks = networks,
         .user_agent = "turnup-test/1",
     };
     struct sockaddr_in sin = {.sin_family = AF_INET};
@@ -191,14 +192,24 @@ static int
 setup(void **state)
 {
     (void) state;
-    return open_with(true, 8);
+    return open_with(true, NULL);
 }
 
 static int
 setup_public_only(void **state)
 {
     (void) state;
-    return open_with(false, 8);
+    return open_with(false, NULL);
+}
+
+static int
+setup_loopback_only(void **state)
+{
+    static networks_t loopback;
+
+    (void) state;
+    assert_true(networks_parse(STR("127.0.0.0/8"), &loopback));
+    return open_with(false, &loopback);
 }
 
 static int
@@ -709,6 +720,29 @@ private_addresses_are_refused(void **state)
     assert_int_equal(accepted, 0); /* not even connected to */
 }
 
+/* Both ways: "127.1" is libcurl's. */
+static void
+networks_that_are_allowed(void **state)
+{
+    static const char *const others[] = {"[::1]", "10.0.0.1", "0.0.0.0",
+                                         "[::ffff:10.0.0.1]", "0x0a000001"};
+    answer_t a = get(url_of("/echo"));
+    char url[64];
+
+    (void) state;
+    assert_int_equal(a.status, 200);
+    snprintf(url, sizeof(url), "http://127.1:%d/echo", port);
+    a = get(url);
+    assert_int_equal(a.status, 200);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        snprintf(url, sizeof(url), "http://%s:%d/echo", others[i], port);
+        a = get(url);
+        assert_int_equal(a.status, 0);
+        assert_has(a.error, "private");
+    }
+    assert_int_equal(requests, 2);
+}
+
 static int chain_left;
 
 static void
@@ -862,6 +896,14 @@ setup_curl_public_only(void **state)
 }
 
 static int
+setup_curl_loopback_only(void **state)
+{
+    (void) setenv("http_proxy", "http://127.0.0.1:9", 1);
+    (void) setenv("no_proxy", "*", 1);
+    return setup_loopback_only(state);
+}
+
+static int
 teardown_curl(void **state)
 {
     (void) unsetenv("http_proxy");
@@ -875,6 +917,7 @@ teardown_curl(void **state)
     {#f " (libcurl)", f, setup_curl_##setup_of, teardown_curl, NULL}
 #define setup_curl_setup setup_curl
 #define setup_curl_setup_public_only setup_curl_public_only
+#define setup_curl_setup_loopback_only setup_curl_loopback_only
 #define TEST(f) EACH(f, setup)
 /* clang-format on */
 
@@ -902,6 +945,7 @@ main(void)
         TEST(no_more_connections_than_allowed),
         TEST(by_name),
         EACH(private_addresses_are_refused, setup_public_only),
+        EACH(networks_that_are_allowed, setup_loopback_only),
         TEST(calls_from_an_answer),
         TEST(cancelled_calls_are_not_answered),
         TEST(cancelled_from_an_answer),

@@ -88,7 +88,7 @@ defaults(void **state)
     assert_string_equal(s.host, host);
     assert_int_equal(s.log_level, LOG_INFO);
     assert_false(s.paused);
-    assert_false(s.hub_allow_private);
+    assert_int_equal(s.hub_networks.count, 0);
     assert_int_equal(s.pool_count, 0);
     assert_int_equal(settings_processes(&s, "intake"), 1);
     assert_int_equal(settings_batch(&s, "family:voip"), 256);
@@ -110,7 +110,7 @@ every_key(void **state)
                              "host = act-1\n"
                              "log_level = debug\n"
                              "paused = yes\n"
-                             "\n[hub]\nallow_private = TRUE\n");
+                             "\n[hub]\ncallback_networks = 10.0.0.0/8 ::1\n");
 
     (void) state;
     assert_string_equal(s.redis.address, "unix:/a/redis.sock");
@@ -125,7 +125,8 @@ every_key(void **state)
     assert_string_equal(s.host, "act-1");
     assert_int_equal(s.log_level, LOG_DEBUG);
     assert_true(s.paused);
-    assert_true(s.hub_allow_private);
+    assert_int_equal(s.hub_networks.count, 2);
+    assert_int_equal(s.hub_networks.list[0].bits, 8);
     settings_free(&s);
 }
 
@@ -170,9 +171,9 @@ spellings(void **state)
         s = read_good(text);
         assert_true(s.paused);
         settings_free(&s);
-        snprintf(text, sizeof(text), "[hub]\nallow_private = %s\n", no[i]);
+        snprintf(text, sizeof(text), "[turnup]\npaused = %s\n", no[i]);
         s = read_good(text);
-        assert_false(s.hub_allow_private);
+        assert_false(s.paused);
         settings_free(&s);
     }
     for (int i = 0; i < 4; i++) {
@@ -198,6 +199,9 @@ bad_lines(void **state)
         {"[turnup]\nredis_db = one\n", "2: not a legal value"},
         {"[turnup]\nredis_db = -1\n", "2: not a legal value"},
         {"[turnup]\nredis_db = 1x\n", "2: not a legal value"},
+        {"[hub]\ncallback_networks = yes\n", "2: not a legal value"},
+        {"[hub]\ncallback_networks = ::1 10.1.0.0/8\n",
+         "2: not a legal value"},
         {"[turnup]\nredis_db =\n", "2: not a legal value"},
         {"[turnup]\nredis_db = 99999999999999999999\n",
          "2: not a legal value"},
