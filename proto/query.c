@@ -542,6 +542,7 @@ query_parse(query_t *q, str_t raw, tmf_error_t *err)
         return REFUSE(err, "\";\" and \"&\" between conditions are ambiguous: "
                            "write a=x,y for either value");
     }
+    q->has_offset = q->offset >= 0;
     if (q->offset < 0) {
         q->offset = 0;
     }

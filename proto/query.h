@@ -50,6 +50,7 @@ typedef struct {
     str_t fields[QUERY_MAX_FIELDS]; /* as asked, dotted ones too */
     int field_count;                /* 0 with has_fields: "none" */
     bool has_fields;
+    bool has_offset;
     long offset;                         /* items to skip, default 0 */
     long limit;                          /* -1: not given */
     query_sort_t sorts[QUERY_MAX_SORTS]; /* the first is the main key */

@@ -106,3 +106,23 @@ resource_find(api_t api, str_t name)
     }
     return NULL;
 }
+
+attr_type_t
+schema_type(const object_schema_t *schema, const str_t *names, int n)
+{
+    attr_type_t type = ATTR_OBJECT;
+
+    for (int i = 0; i < n; i++) {
+        const attr_schema_t *attr = schema ? schema->attrs : NULL;
+
+        while (attr && attr->name && !str_is(names[i], attr->name)) {
+            attr++;
+        }
+        if (!attr || !attr->name) {
+            return ATTR_ANY;
+        }
+        type = attr->type;
+        schema = type == ATTR_OBJECT ? attr->object : NULL;
+    }
+    return type;
+}

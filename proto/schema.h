@@ -81,6 +81,10 @@ const char *api_name(api_t api);
 const char *api_path(api_t api);
 /* The row for a resource name, or NULL. */
 const resource_t *resource_find(api_t api, str_t name);
+/* The type of the attribute that n names lead to, through lists and objects;
+ * ATTR_ANY where the schema (NULL: none) does not know it. */
+attr_type_t schema_type(const object_schema_t *schema, const str_t *names,
+                        int n);
 
 /* The body of a JSON Patch (RFC 6902), for validator_create_list(). */
 extern const attr_schema_t tmf_json_patch;

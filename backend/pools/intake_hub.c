@@ -10,7 +10,7 @@
 #include "backend/store/activations.h"
 #include "backend/store/statements.h"
 #include "backend/store/subscriptions.h"
-#include "backend/tmf/event.h"
+#include "backend/tmf/event_filter.h"
 
 typedef struct {
     group_t *group;

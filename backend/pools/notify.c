@@ -295,6 +295,7 @@ notify_main(const settings_t *s, int number)
     list_init(&n->views);
     n->by_id = map_create();
     n->scratch = arena_create();
+    n->envelopes = arena_create();
     n->gap_us = NOTIFY_READ_GAP_US;
     worker_open(&n->worker, s, "notify", number, statements);
     n->worker.pool_ctx = n;
@@ -311,6 +312,7 @@ notify_main(const settings_t *s, int number)
     arena_free(n->saving);
     map_free(n->by_id);
     arena_free(n->scratch);
+    arena_free(n->envelopes);
     free(n->events_key);
     free(n);
     return rc;

@@ -21,7 +21,7 @@
 #include "backend/southbound/http.h"
 #include "backend/store/documents.h"
 #include "backend/store/subscriptions.h"
-#include "backend/tmf/event.h"
+#include "backend/tmf/event_filter.h"
 
 #define NOTIFY_TICK_MS     1000  /* lock, lost hints, subscriptions */
 #define NOTIFY_SAVE_MS     100   /* cursors of those that took something */
@@ -49,6 +49,7 @@ typedef struct {
     tmf_view_t view;
     const event_record_t *event; /* shown by note */
     notification_t *note;        /* of the page in hand; NULL: too large */
+    const json_t *envelope;      /* its body, where somebody asked for it */
 } hub_view_t;
 
 /*
@@ -113,6 +114,7 @@ struct notifier {
     int cursor_count;
     unsigned saves;
     arena_t *scratch;
+    arena_t *envelopes; /* of the event in hand */
     uint64_t *delivered, *failed, *retried, *skipped, *outbox_behind,
         *subscriptions;
 };

@@ -8,6 +8,8 @@
  */
 #include "backend/pools/notify.h"
 
+#include <stdlib.h>
+
 #define each_subscriber(at, n)                                        \
     for (list_t *at = (n)->subscribers.next; at != &(n)->subscribers; \
          at = at->next)
@@ -66,6 +68,7 @@ note_for(notifier_t *n, hub_view_t *v, const event_record_t *e,
         notification_unref(v->note);
         v->note = notification_render(e, d, &v->view, n->scratch);
         v->event = e;
+        v->envelope = NULL;
         arena_reset(n->scratch);
         if (!v->note) {
             char id[UUID_TEXT + 1];
@@ -76,6 +79,52 @@ note_for(notifier_t *n, hub_view_t *v, const event_record_t *e,
         }
     }
     return v->note;
+}
+
+/* Its envelope trimmed. One that has become too large is not: it was made of
+ * parts of what is not. */
+static notification_t *
+trim_note(const subscriber_t *s, const event_record_t *e,
+          const json_t *envelope)
+{
+    notification_t *note;
+    buf_t out;
+
+    buf_init(&out, 2 * (size_t) NOTIFICATION_MAX);
+    event_filter_trim(s->filter, envelope, &out);
+    if (buf_failed(&out)) {
+        abort(); /* out of memory */
+    }
+    note = notification_create(e, buf_view(&out));
+    buf_free(&out);
+    return note;
+}
+
+/* Only who looks into envelopes pays for them being read. One that is nested
+ * too deeply to be read is sent as it is rather than lost. */
+static void
+add_note(subscriber_t *s, const event_record_t *e, notification_t *note,
+         const position_t *before)
+{
+    notifier_t *n = s->notifier;
+    hub_view_t *v = s->view;
+    bool trims = event_filter_has_fields(s->filter);
+
+    if (!trims && !event_filter_has_conditions(s->filter)) {
+        listener_add(&s->listener, note, before);
+        return;
+    }
+    if (!v->envelope) {
+        v->envelope =
+            json_parse(n->envelopes, (str_t){note->body, note->len}, NULL);
+    }
+    if (v->envelope && !event_filter_passes(s->filter, v->envelope)) {
+        return;
+    }
+    note = v->envelope && trims ? trim_note(s, e, v->envelope)
+                                : notification_ref(note);
+    listener_add(&s->listener, note, before);
+    notification_unref(note);
 }
 
 static void
@@ -97,18 +146,20 @@ take_events(lane_t *lane, subscriber_t **takers, int count)
             }
             note = note_for(n, s->view, e, &page->documents[i]);
             if (note) {
-                listener_add(&s->listener, note, &before);
+                add_note(s, e, note, &before);
             } else {
                 (*n->skipped)++;
             }
         }
         before = event_position(e);
+        arena_reset(n->envelopes);
     }
     for (list_t *at = n->views.next; at != &n->views; at = at->next) {
         hub_view_t *v = list_entry(at, hub_view_t, node);
 
         notification_unref(v->note);
         v->note = NULL;
+        v->envelope = NULL;
         v->event = NULL;
     }
 }

@@ -164,27 +164,6 @@ put_condition(buf_t *path, buf_t *vars, const char *what, query_op_t op,
     buf_str(vars, raw);
 }
 
-/* What the schema says of the path; ATTR_ANY where it does not know it. */
-static attr_type_t
-type_of(const object_schema_t *schema, const query_filter_t *f)
-{
-    attr_type_t type = ATTR_OBJECT;
-
-    for (int i = 0; i < f->step_count; i++) {
-        const attr_schema_t *attr = schema ? schema->attrs : NULL;
-
-        while (attr && attr->name && !str_is(f->steps[i], attr->name)) {
-            attr++;
-        }
-        if (!attr || !attr->name) {
-            return ATTR_ANY;
-        }
-        type = attr->type;
-        schema = type == ATTR_OBJECT ? attr->object : NULL;
-    }
-    return type;
-}
-
 /*
  * Greater or less than this number? Then a text that spells one counts as that
  * number, as characteristics are often given so; but not where the schema has
@@ -193,7 +172,7 @@ type_of(const object_schema_t *schema, const query_filter_t *f)
 static bool
 orders_numbers(const writer_t *w, const query_filter_t *f, const json_t *v)
 {
-    attr_type_t type = type_of(w->list->schema, f);
+    attr_type_t type = schema_type(w->list->schema, f->steps, f->step_count);
 
     return is_ordering(f->op) && v && v->type == JSON_NUMBER &&
            type != ATTR_STRING && type != ATTR_URI;
@@ -351,7 +330,7 @@ check_document(const writer_t *w, const query_filter_t *f, tmf_error_t *err)
     if (!is_ordering(f->op)) {
         return true;
     }
-    switch (type_of(w->list->schema, f)) {
+    switch (schema_type(w->list->schema, f->steps, f->step_count)) {
     case ATTR_INTEGER:
     case ATTR_NUMBER:
         return check_number(w, f, err);

@@ -1,23 +1,10 @@
 /*
- * Events as TMF publishes them in v4, and what a hub subscription asks for.
- * The table of event types is the whole vocabulary (TMF641 v4.1, TMF638 v4.0,
+ * Events as TMF publishes them in v4. The table of event types is the whole vocabulary (TMF641 v4.1, TMF638 v4.0,
  * TMF633 v4.0).
  */
 #include "backend/tmf/event.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "backend/tmf/member.h"
-
-#define QUERY_MESSAGE_MAX 512
-
-typedef struct {
-    api_t api;
-    const char *type;
-    const char *resource;
-    const char *description;
-} event_type_t;
 
 #define ORDERING(type, resource, description)             \
     {                                                     \
@@ -89,11 +76,7 @@ static const event_type_t event_types[] = {
 
 #define EVENT_TYPE_COUNT (sizeof(event_types) / sizeof(event_types[0]))
 
-_Static_assert(EVENT_TYPE_COUNT <= 32, "one bit of a filter a type");
-
-struct event_filter {
-    uint32_t wanted; /* bit i: event_types[i] */
-};
+_Static_assert(EVENT_TYPE_COUNT <= EVENT_TYPES_MAX, "one bit of a set a type");
 
 static const char *const domains[API_COUNT] = {
     [API_ORDERING] = "ServiceOrdering",
@@ -101,9 +84,16 @@ static const char *const domains[API_COUNT] = {
     [API_CATALOG] = "ServiceCatalog",
 };
 
-/* The row's number, or -1. */
-static int
-find_type(str_t type)
+const event_type_t *
+event_type_at(int number)
+{
+    return number >= 0 && number < (int) EVENT_TYPE_COUNT
+               ? &event_types[number]
+               : NULL;
+}
+
+int
+event_type_find(str_t type)
 {
     for (size_t i = 0; i < EVENT_TYPE_COUNT; i++) {
         if (str_is(type, event_types[i].type)) {
@@ -116,7 +106,7 @@ find_type(str_t type)
 const char *
 event_resource(str_t type)
 {
-    int i = find_type(type);
+    int i = event_type_find(type);
 
     return i < 0 ? NULL : event_types[i].resource;
 }
@@ -124,7 +114,7 @@ event_resource(str_t type)
 bool
 event_type_known(api_t api, str_t type)
 {
-    int i = find_type(type);
+    int i = event_type_find(type);
 
     return i >= 0 && event_types[i].api == api;
 }
@@ -237,7 +227,7 @@ void
 event_to_tmf(buf_t *out, arena_t *a, const event_record_t *e, str_t resource,
              const tmf_view_t *v)
 {
-    int i = find_type(e->type);
+    int i = event_type_find(e->type);
     const event_type_t *type = &event_types[i < 0 ? 0 : i];
     str_t title = {type->type, strlen(type->type) - strlen("Event")};
 
@@ -261,90 +251,6 @@ event_to_tmf(buf_t *out, arena_t *a, const event_record_t *e, str_t resource,
     }
     json_end(out, '}');
     json_end(out, '}');
-}
-
-/* A subscription is refused because of its query; always NULL. */
-static event_filter_t *__attribute__((format(printf, 2, 3)))
-refuse(tmf_error_t *err, const char *fmt, ...)
-{
-    char message[QUERY_MESSAGE_MAX];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(message, sizeof(message), fmt, ap);
-    va_end(ap);
-    tmf_error_set(err, 400, TMF_CODE_FIELD_INVALID, "Invalid body field",
-                  "/query", "%s", message);
-    return NULL;
-}
-
-static event_filter_t *
-read_filter(arena_t *a, api_t api, const query_t *q, tmf_error_t *err)
-{
-    event_filter_t *f = arena_new(a, event_filter_t);
-
-    if (q->has_fields || q->limit >= 0 || q->offset > 0 || q->sort_count > 0) {
-        return refuse(err, "a subscription's query takes eventType only");
-    }
-    for (size_t i = 0; q->filter_count == 0 && i < EVENT_TYPE_COUNT; i++) {
-        f->wanted |= event_types[i].api == api ? UINT32_C(1) << i : 0;
-    }
-    for (int i = 0; i < q->filter_count; i++) {
-        if (!str_is(q->filters[i].path, "eventType")) {
-            return refuse(err,
-                          "a subscription's query takes eventType only, "
-                          "not \"%.*s\"",
-                          STR_FMT(q->filters[i].path));
-        }
-    }
-    for (int i = 0; i < q->filter_count; i++) {
-        if (q->filters[i].op != QUERY_EQ) {
-            return refuse(err, "eventType can only be equal to its values");
-        }
-    }
-    /* One filter at most: a path stands in a query once. */
-    for (int i = 0; i < q->value_count; i++) {
-        if (!event_type_known(api, q->values[i])) {
-            return refuse(err, "this API has no event type \"%.*s\"",
-                          STR_FMT(q->values[i]));
-        }
-        f->wanted |= UINT32_C(1) << find_type(q->values[i]);
-    }
-    return f;
-}
-
-event_filter_t *
-event_filter_parse(arena_t *a, api_t api, str_t query, tmf_error_t *err)
-{
-    query_t *q = arena_new(a, query_t); /* too large for a stack */
-    tmf_error_t fault;
-
-    if (query_parse(q, query, &fault) < 0) {
-        return refuse(err, "%s", fault.message);
-    }
-    return read_filter(a, api, q, err);
-}
-
-bool
-event_filter_match(const event_filter_t *f, str_t type)
-{
-    int i = find_type(type);
-
-    return i >= 0 && (f->wanted & UINT32_C(1) << i) != 0;
-}
-
-const str_t *
-event_filter_types(const event_filter_t *f, arena_t *a, int *ret_count)
-{
-    str_t *types = arena_array(a, str_t, EVENT_TYPE_COUNT);
-
-    *ret_count = 0;
-    for (size_t i = 0; i < EVENT_TYPE_COUNT; i++) {
-        if (f->wanted & UINT32_C(1) << i) {
-            types[(*ret_count)++] = str_of(event_types[i].type);
-        }
-    }
-    return types;
 }
 
 void

@@ -1,6 +1,7 @@
 /*
- * Event envelopes (TMF641/638/633 v4: timeOcurred as published, payload
- * wrapped in the resource's name) and hub subscriptions.
+ * Event types and envelopes (TMF641/638/633 v4: timeOcurred as published,
+ * payload wrapped in the resource's name), and hub subscriptions as they are
+ * shown. What a subscription asks for: event_filter.h.
  */
 #ifndef TURNUP_TMF_EVENT_H
 #define TURNUP_TMF_EVENT_H
@@ -9,7 +10,20 @@
 #include "backend/domain/record.h"
 #include "backend/tmf/view.h"
 
-/* The lower-camel resource an event type speaks of: "serviceOrder". */
+#define EVENT_TYPES_MAX 32
+
+typedef struct {
+    api_t api;
+    const char *type;     /* "ServiceOrderCreateEvent" */
+    const char *resource; /* lower camel: "serviceOrder" */
+    const char *description;
+} event_type_t;
+
+/* The vocabulary of all APIs, numbered from 0; NULL: no such number. */
+const event_type_t *event_type_at(int number);
+/* Its number, or -1. */
+int event_type_find(str_t type);
+/* The resource an event type speaks of, or NULL. */
 const char *event_resource(str_t type);
 /* Is it an event of this API with that name? */
 bool event_type_known(api_t api, str_t type);
@@ -21,20 +35,6 @@ bool event_type_known(api_t api, str_t type);
  */
 void event_to_tmf(buf_t *out, arena_t *a, const event_record_t *e,
                   str_t resource, const tmf_view_t *v);
-
-/* A subscription's query, parsed once: event types wanted. */
-typedef struct event_filter event_filter_t;
-/*
- * "eventType=A,B", "eventType=A&eventType=B", or empty: all of the API.
- * NULL with *err (400): an unknown event type, another condition than
- * eventType (refused, not ignored).
- */
-event_filter_t *event_filter_parse(arena_t *a, api_t api, str_t query,
-                                   tmf_error_t *err);
-bool event_filter_match(const event_filter_t *f, str_t type);
-/* The types wanted, in a; *ret_count of them. */
-const str_t *event_filter_types(const event_filter_t *f, arena_t *a,
-                                int *ret_count);
 
 /* {"id","callback","query"}: TMF EventSubscription. */
 void subscription_to_tmf(buf_t *out, const subscription_record_t *s);
