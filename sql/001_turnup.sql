@@ -251,6 +251,18 @@ CREATE TABLE hub_subscription (
     created_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 
+-- Is there room for one more of that API? Who asks is alone until the end of
+-- its transaction, so that two cannot take the last place.
+CREATE FUNCTION turnup_hub_room(of_api text, most integer) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(0, hashtext('hub_subscription'));
+    IF (SELECT count(*) FROM hub_subscription WHERE api = of_api) >= most THEN
+        RAISE EXCEPTION 'no room for another subscription'
+            USING ERRCODE = 'TU409';
+    END IF;
+END $$;
+
 -- Requests -------------------------------------------------------------------
 
 -- What a POST (of anything but an order) has made, so that the same request

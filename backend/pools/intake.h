@@ -183,6 +183,7 @@ void entity_remove(group_t *g);
 /* intake_hub.c */
 void hub_post(group_t *g);
 void hub_remove(group_t *g);
+/* intake_callback.c */
 void callback_post(group_t *g);
 
 #endif

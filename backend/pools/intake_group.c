@@ -161,11 +161,12 @@ acknowledge(group_t *g)
 
 /* Groups ------------------------------------------------------------------- */
 
-/* Lists do not hold the stream's credit: a slow one must not stop others. */
+/* Neither lists nor registrations, which wait for names, hold the stream's
+ * credit: a slow one must not stop others. */
 static bool
 group_holds(const group_t *g)
 {
-    return g->start != list_start;
+    return g->start != list_start && g->start != hub_post;
 }
 
 group_t *

@@ -1,13 +1,13 @@
 /*
- * What stands at the edge of the house: hub subscriptions, and the answers
- * that vendors give through callback URLs.
+ * Hub subscriptions: made and removed.
+ *
+ * A registration is judged before anything is stored, its callback's host by
+ * the addresses that it has now; while they are looked up nobody waits but its
+ * client.
  */
 #include "backend/pools/intake.h"
 
-#include <openssl/evp.h>
-
-#include "backend/southbound/token.h"
-#include "backend/store/activations.h"
+#include "backend/southbound/callback.h"
 #include "backend/store/statements.h"
 #include "backend/store/subscriptions.h"
 #include "backend/tmf/event_filter.h"
@@ -15,94 +15,159 @@
 typedef struct {
     group_t *group;
     subscription_record_t subscription;
+    bool judged; /* it is to be stored */
     int rows;
-    uuid_t activation;
-    hints_t hints;
-} gate_t;
+} hub_t;
 
-static gate_t *
-gate_create(group_t *g)
+static hub_t *
+hub_create(group_t *g)
 {
-    gate_t *t = g->data = arena_new(group_arena(g), gate_t);
+    hub_t *h = g->data = arena_new(group_arena(g), hub_t);
 
-    t->group = g;
-    return t;
+    h->group = g;
+    return h;
 }
 
 static void
 on_rows(void *ctx, const PGresult *res)
 {
-    ((gate_t *) ctx)->rows = PQntuples(res);
+    ((hub_t *) ctx)->rows = PQntuples(res);
 }
 
+/* POST --------------------------------------------------------------------- */
+
 static void
-end_with(group_t *g, int status, tmf_code_t code, const char *reason,
-         const char *message)
+refuse_field(group_t *g, tmf_code_t code, const char *reason,
+             const char *pointer, const char *why)
 {
-    request_fail(g, g->requests[0], status, code, reason, message);
+    tmf_error_t e;
+
+    tmf_error_set(&e, 400, code, reason, pointer, "%s %s", pointer + 1, why);
+    request_error(g, g->requests[0], &e);
     group_end(g);
 }
 
-/* hub ---------------------------------------------------------------------- */
-
 static void
-on_registered(void *ctx, pg_outcome_t outcome, const char *sqlstate,
-              const char *message)
+answer_made(hub_t *h)
 {
-    gate_t *t = ctx;
-    group_t *g = t->group;
+    group_t *g = h->group;
     arena_t *a = group_arena(g);
     request_t *r = g->requests[0];
     tmf_view_t v = request_view(r);
     char id[UUID_TEXT + 1];
     buf_t body, headers;
 
-    if (!group_committed(g, outcome, sqlstate, message)) {
-        return;
-    }
-    uuid_print(t->subscription.id, id);
+    uuid_print(h->subscription.id, id);
     buf_init(&headers, 65536);
     buf_puts(&headers, "Location: ");
     tmf_href(&headers, &v, r->api, "hub", str_of(id));
     buf_char(&headers, '\n');
     buf_init(&body, JSON_MAX_BYTES);
-    subscription_to_tmf(&body, &t->subscription);
+    subscription_to_tmf(&body, &h->subscription);
     request_answer(r, 201, arena_take(a, &headers), arena_take(a, &body));
-    hint_events(g->batch->intake->worker.redis,
-                g->batch->intake->worker.settings);
     group_end(g);
 }
 
-/* Made of the request's id, so that a request that is delivered again
- * registers nothing again. */
-static uuid_t
-id_of(str_t request)
+static void
+on_registered(void *ctx, pg_outcome_t outcome, const char *sqlstate,
+              const char *message)
 {
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    uuid_t u;
+    hub_t *h = ctx;
+    group_t *g = h->group;
 
-    if (!EVP_Digest(request.data, request.len, hash, NULL, EVP_sha256(),
-                    NULL)) {
-        return uuid_v7(now_us() / 1000);
+    if (outcome == PG_REFUSED && !strcmp(sqlstate, SUBSCRIPTION_NO_ROOM)) {
+        request_fail(g, g->requests[0], 409, TMF_CODE_CONFLICT,
+                     "No more subscriptions",
+                     "This hub has as many subscriptions as it takes; "
+                     "unregister one that is not needed");
+        group_end(g);
+        return;
     }
-    memcpy(u.byte, hash, sizeof(u.byte));
-    u.byte[6] =
-        (uint8_t) ((u.byte[6] & 0x0f) | 0x80); /* RFC 9562: version 8 */
-    u.byte[8] = (uint8_t) ((u.byte[8] & 0x3f) | 0x80);
-    return u;
+    if (group_committed(g, outcome, sqlstate, message)) {
+        hint_events(g->batch->intake->worker.redis,
+                    g->batch->intake->worker.settings);
+        answer_made(h);
+    }
 }
 
-void
-hub_post(group_t *g)
+static void
+store(hub_t *h)
 {
+    group_t *g = h->group;
     arena_t *a = group_arena(g);
+    const subscription_record_t *s = &h->subscription;
+    str_t subject = g->requests[0]->frame.subject;
+    char id[UUID_TEXT + 1];
+
+    h->judged = false; /* a replay looks first whether it was stored */
+    uuid_print(s->id, id);
+    once_insert(g, arena_str(a, str_of(id)));
+    subscription_room(g->pg, STATEMENT_subscription_room, a, s->api,
+                      g->batch->intake->worker.settings->hub_subscriptions);
+    subscription_insert(g->pg, STATEMENT_subscription_insert, a, s,
+                        subject.len ? arena_z(a, subject) : NULL, NULL, NULL);
+    pg_commit(g->pg, on_registered, h);
+}
+
+/* Maybe much later: the group begins anew, on a connection that is up. */
+static void
+on_judged(void *ctx, const char *problem)
+{
+    hub_t *h = ctx;
+
+    if (problem) {
+        refuse_field(h->group, TMF_CODE_FIELD_INVALID, "Invalid body field",
+                     "/callback", problem);
+        return;
+    }
+    h->judged = true;
+    group_start(h->group);
+}
+
+static void
+on_found(void *ctx, pg_outcome_t outcome, const char *sqlstate,
+         const char *message)
+{
+    hub_t *h = ctx;
+    group_t *g = h->group;
+
+    if (!group_committed(g, outcome, sqlstate, message)) {
+        return;
+    }
+    if (h->rows) {
+        answer_made(h);
+        return;
+    }
+    request_fail(g, g->requests[0], 409, TMF_CODE_CONFLICT,
+                 "Idempotency-Key reused",
+                 "What was made with this Idempotency-Key was deleted");
+    group_end(g);
+}
+
+/* made: the id of the subscription that this request has made before. */
+static void
+find_made(hub_t *h, str_t made)
+{
+    group_t *g = h->group;
+
+    if (!uuid_parse(made, &h->subscription.id)) {
+        abort(); /* once_insert() was given it above */
+    }
+    subscription_find(g->pg, STATEMENT_subscription_find, group_arena(g),
+                      h->subscription.id, h->subscription.api, on_rows, h);
+    pg_commit(g->pg, on_found, h);
+}
+
+/* What a registration says; false: answered. */
+static bool
+read_registration(hub_t *h)
+{
+    group_t *g = h->group;
     request_t *r = g->requests[0];
-    gate_t *t = gate_create(g);
-    subscription_record_t *s = &t->subscription;
+    subscription_record_t *s = &h->subscription;
     event_filter_t *filter;
     tmf_error_t e;
 
-    s->id = id_of(r->frame.id);
     s->api = str_of(api_name(r->api));
     s->version = r->frame.version;
     s->callback = json_text(r->body, "callback");
@@ -110,41 +175,72 @@ hub_post(group_t *g)
     s->base = r->frame.base;
     s->strict = str_is(r->frame.profile, "strict");
     if (!s->callback.len) {
-        tmf_error_set(&e, 400, TMF_CODE_FIELD_MISSING, "Missing body field",
-                      "/callback", "callback is mandatory");
-        request_error(g, r, &e);
-        group_end(g);
-        return;
+        refuse_field(g, TMF_CODE_FIELD_MISSING, "Missing body field",
+                     "/callback", "is mandatory");
+        return false;
     }
-    filter = event_filter_parse(a, r->api, s->query, &e);
+    filter = event_filter_parse(group_arena(g), r->api, s->query, &e);
     if (!filter) {
         request_error(g, r, &e);
         group_end(g);
+        return false;
+    }
+    s->types = event_filter_types(filter, group_arena(g), &s->type_count);
+    return true;
+}
+
+static void
+begin(group_t *g, str_t made)
+{
+    const settings_t *settings = g->batch->intake->worker.settings;
+    hub_t *h = hub_create(g);
+
+    if (!read_registration(h)) {
         return;
     }
-    if (s->query.len) { /* without one also those a later release adds */
-        s->types = event_filter_types(filter, a, &s->type_count);
+    if (made.len) {
+        find_made(h, made);
+        return;
     }
-    subscription_insert(g->pg, STATEMENT_subscription_insert, a, s,
-                        r->frame.subject.len ? arena_z(a, r->frame.subject)
-                                             : NULL,
-                        on_rows, t);
-    pg_commit(g->pg, on_registered, t);
+    h->subscription.id = uuid_v7(now_us() / 1000);
+    callback_check(g->batch->intake->worker.base, &settings->hub_networks,
+                   h->subscription.callback, on_judged, h);
+}
+
+void
+hub_post(group_t *g)
+{
+    hub_t *h = g->data;
+
+    if (h && h->judged) {
+        store(h);
+    } else {
+        once_start(g, begin);
+    }
+}
+
+/* DELETE ------------------------------------------------------------------- */
+
+static void
+end_unknown(group_t *g)
+{
+    request_fail(g, g->requests[0], 404, TMF_CODE_NOT_FOUND, "Not found",
+                 "No such subscription");
+    group_end(g);
 }
 
 static void
 on_unregistered(void *ctx, pg_outcome_t outcome, const char *sqlstate,
                 const char *message)
 {
-    gate_t *t = ctx;
-    group_t *g = t->group;
+    hub_t *h = ctx;
+    group_t *g = h->group;
 
     if (!group_committed(g, outcome, sqlstate, message)) {
         return;
     }
-    if (t->rows == 0) {
-        end_with(g, 404, TMF_CODE_NOT_FOUND, "Not found",
-                 "No such subscription");
+    if (h->rows == 0) {
+        end_unknown(g);
         return;
     }
     hint_events(g->batch->intake->worker.redis,
@@ -157,76 +253,14 @@ void
 hub_remove(group_t *g)
 {
     request_t *r = g->requests[0];
-    gate_t *t = gate_create(g);
+    hub_t *h = hub_create(g);
     uuid_t id;
 
     if (!uuid_parse(r->frame.key, &id)) {
-        end_with(g, 404, TMF_CODE_NOT_FOUND, "Not found",
-                 "No such subscription");
+        end_unknown(g);
         return;
     }
     subscription_delete(g->pg, STATEMENT_subscription_delete, group_arena(g),
-                        id, str_of(api_name(r->api)), on_rows, t);
-    pg_commit(g->pg, on_unregistered, t);
-}
-
-/* Callbacks ---------------------------------------------------------------- */
-
-static void
-on_signalled(void *ctx, const PGresult *res)
-{
-    gate_t *t = ctx;
-
-    t->rows = PQntuples(res);
-    if (t->rows) {
-        hints_add(&t->hints, t->activation, pg_text(res, 0, 1), STR_NONE);
-    }
-}
-
-/* The answer is in the database: only now the vendor is told so, and the
- * family is told to look. */
-static void
-on_stored(void *ctx, pg_outcome_t outcome, const char *sqlstate,
-          const char *message)
-{
-    gate_t *t = ctx;
-    group_t *g = t->group;
-
-    if (!group_committed(g, outcome, sqlstate, message)) {
-        return;
-    }
-    if (t->rows == 0) {
-        end_with(g, 404, TMF_CODE_NOT_FOUND, "Not found",
-                 "Nothing waits for this callback");
-        return;
-    }
-    hints_send(&t->hints, g->batch->intake->worker.redis,
-               g->batch->intake->worker.settings);
-    request_answer(g->requests[0], 204, STR_NONE, STR_NONE);
-    group_end(g);
-}
-
-void
-callback_post(group_t *g)
-{
-    arena_t *a = group_arena(g);
-    intake_t *in = g->batch->intake;
-    request_t *r = g->requests[0];
-    gate_t *t = gate_create(g);
-    rows_t rows;
-    int visit;
-
-    if (!token_read((str_t){in->secret, in->secret_len}, r->frame.key,
-                    &t->activation, &visit)) {
-        end_with(g, 404, TMF_CODE_NOT_FOUND, "Not found",
-                 "Nothing waits for this callback");
-        return;
-    }
-    hints_init(&t->hints, a);
-    signal_rows_init(&rows, a);
-    rows_uuid(&rows, t->activation);
-    rows_int(&rows, visit);
-    rows_some(&rows, r->frame.body);
-    signals_insert(&rows, g->pg, a, on_signalled, t);
-    pg_commit(g->pg, on_stored, t);
+                        id, str_of(api_name(r->api)), on_rows, h);
+    pg_commit(g->pg, on_unregistered, h);
 }

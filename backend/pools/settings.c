@@ -23,6 +23,7 @@ typedef enum {
     KIND_INT,
     KIND_BOOL,
     KIND_LEVEL,
+    KIND_SUBSCRIPTIONS,
     KIND_NETWORKS
 } key_kind_t;
 
@@ -54,6 +55,7 @@ static const conf_key_t keys[] = {
     KEY("turnup", "log_level", KIND_LEVEL, log_level, "info"),
     KEY("turnup", "paused", KIND_BOOL, paused, "no"),
     KEY("hub", "callback_networks", KIND_NETWORKS, hub_networks, ""),
+    KEY("hub", "subscriptions", KIND_SUBSCRIPTIONS, hub_subscriptions, "1000"),
 };
 
 typedef struct {
@@ -121,6 +123,9 @@ set_key(settings_t *s, const conf_key_t *k, const char *value)
         return parse_bool(value, (bool *) field);
     case KIND_LEVEL:
         return parse_level(value, (log_level_t *) (void *) field);
+    case KIND_SUBSCRIPTIONS:
+        return parse_int(value, SETTINGS_MAX_SUBSCRIPTIONS,
+                         (int *) (void *) field);
     case KIND_NETWORKS:
         return networks_parse(str_of(value), (networks_t *) (void *) field);
     }

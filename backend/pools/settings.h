@@ -10,6 +10,8 @@
 #include "backend/southbound/address.h"
 
 #define SETTINGS_MAX_POOLS 64
+/* Of one API. All of three are fewer than SUBSCRIPTION_LIST_MAX. */
+#define SETTINGS_MAX_SUBSCRIPTIONS 3000
 
 typedef struct {
     char *name;    /* "intake", "family" (default of all), "family:voip" */
@@ -29,6 +31,7 @@ typedef struct {
     log_level_t log_level;
     bool paused;             /* family pools take no work */
     networks_t hub_networks; /* private ones that callbacks may be in */
+    int hub_subscriptions;   /* most of one API */
     pool_settings_t pools[SETTINGS_MAX_POOLS];
     int pool_count;
 } settings_t;

@@ -48,6 +48,8 @@
     S(request_find)          \
     S(request_insert)        \
     S(request_expire)        \
+    S(subscription_room)     \
+    S(subscription_find)     \
     S(subscription_insert)   \
     S(subscription_delete)   \
     S(worker_seen)           \

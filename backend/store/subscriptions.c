@@ -5,12 +5,17 @@
 
 #include "backend/store/rows.h"
 
+const char sql_subscription_room[] =
+    "SELECT turnup_hub_room($1::text, $2::int)";
+
+const char sql_subscription_find[] =
+    "SELECT id FROM hub_subscription WHERE id = $1::uuid AND api = $2::text";
+
 const char sql_subscription_insert[] =
     "INSERT INTO hub_subscription"
     " (id, api, version, callback, query, base, profile, subject, event_types)"
     " VALUES ($1::uuid, $2::text, $3::text, $4::text, nullif($5::text, ''),"
-    " $6::text, $7::text, $8::text, nullif($9::text[], '{}'))"
-    " ON CONFLICT (id) DO NOTHING RETURNING id";
+    " $6::text, $7::text, $8::text, nullif($9::text[], '{}'))";
 
 const char sql_subscription_delete[] =
     "DELETE FROM hub_subscription WHERE id = $1::uuid AND api = $2::text"
@@ -39,6 +44,29 @@ enum {
     COL_SEQ,
     COL_AT
 };
+
+void
+subscription_room(pg_t *pg, int stmt, arena_t *a, str_t api, int most)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    pg_add_text(&p, api);
+    pg_add_int(&p, most);
+    pg_exec(pg, stmt, &p, NULL, NULL);
+}
+
+void
+subscription_find(pg_t *pg, int stmt, arena_t *a, uuid_t id, str_t api,
+                  pg_result_fn fn, void *ctx)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    pg_add_uuid(&p, id);
+    pg_add_text(&p, api);
+    pg_exec(pg, stmt, &p, fn, ctx);
+}
 
 void
 subscription_insert(pg_t *pg, int stmt, arena_t *a,

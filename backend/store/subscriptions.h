@@ -16,15 +16,26 @@
  * listeners needs another product. */
 #define SUBSCRIPTION_LIST_MAX 10000
 
+extern const char sql_subscription_room[];
+extern const char sql_subscription_find[];
 extern const char sql_subscription_insert[];
 extern const char sql_subscription_delete[];
 extern const char sql_subscription_list[];
 
+/* SQLSTATE with which subscription_room() fails a segment. */
+#define SUBSCRIPTION_NO_ROOM "TU409"
+
+/* Before subscription_insert() in its segment: fails it where the API has as
+ * many subscriptions as it may, and keeps others from inserting until it is
+ * over. */
+void subscription_room(pg_t *pg, int stmt, arena_t *a, str_t api, int most);
+/* One row if there is such a subscription of that API, else none. */
+void subscription_find(pg_t *pg, int stmt, arena_t *a, uuid_t id, str_t api,
+                       pg_result_fn fn, void *ctx);
 /*
- * One row (its id, if it was inserted) or none (it is there already: a
- * redelivered request). The cursor is set by the database: events of
- * transactions not yet over are told, older ones are not. subject NULL: none;
- * an empty query is kept as null.
+ * The cursor is set by the database: events of transactions not yet over are
+ * told, older ones are not. subject NULL: none; an empty query is kept as
+ * null.
  */
 void subscription_insert(pg_t *pg, int stmt, arena_t *a,
                          const subscription_record_t *s, const char *subject,

@@ -31,6 +31,8 @@ enum {
     ORDER_ITEMS,
     SERVICES,
     SPECIFICATIONS,
+    ROOM,
+    FIND,
     INSERT,
     DELETE,
     LIST
@@ -46,6 +48,8 @@ static const pg_statement_t statements[] = {
     [ORDER_ITEMS] = {"order_items", sql_event_order_items},
     [SERVICES] = {"services", sql_event_services},
     [SPECIFICATIONS] = {"specifications", sql_event_specifications},
+    [ROOM] = {"room", sql_subscription_room},
+    [FIND] = {"find", sql_subscription_find},
     [INSERT] = {"insert", sql_subscription_insert},
     [DELETE] = {"delete", sql_subscription_delete},
     [LIST] = {"list", sql_subscription_list},

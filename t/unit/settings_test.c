@@ -89,6 +89,7 @@ defaults(void **state)
     assert_int_equal(s.log_level, LOG_INFO);
     assert_false(s.paused);
     assert_int_equal(s.hub_networks.count, 0);
+    assert_int_equal(s.hub_subscriptions, 1000);
     assert_int_equal(s.pool_count, 0);
     assert_int_equal(settings_processes(&s, "intake"), 1);
     assert_int_equal(settings_batch(&s, "family:voip"), 256);
@@ -110,7 +111,8 @@ every_key(void **state)
                              "host = act-1\n"
                              "log_level = debug\n"
                              "paused = yes\n"
-                             "\n[hub]\ncallback_networks = 10.0.0.0/8 ::1\n");
+                             "\n[hub]\ncallback_networks = 10.0.0.0/8 ::1\n"
+                             "subscriptions = 7\n");
 
     (void) state;
     assert_string_equal(s.redis.address, "unix:/a/redis.sock");
@@ -127,6 +129,7 @@ every_key(void **state)
     assert_true(s.paused);
     assert_int_equal(s.hub_networks.count, 2);
     assert_int_equal(s.hub_networks.list[0].bits, 8);
+    assert_int_equal(s.hub_subscriptions, 7);
     settings_free(&s);
 }
 
@@ -202,6 +205,8 @@ bad_lines(void **state)
         {"[hub]\ncallback_networks = yes\n", "2: not a legal value"},
         {"[hub]\ncallback_networks = ::1 10.1.0.0/8\n",
          "2: not a legal value"},
+        {"[hub]\nsubscriptions = 3001\n", "2: not a legal value"},
+        {"[hub]\nsubscriptions = -1\n", "2: not a legal value"},
         {"[turnup]\nredis_db =\n", "2: not a legal value"},
         {"[turnup]\nredis_db = 99999999999999999999\n",
          "2: not a legal value"},

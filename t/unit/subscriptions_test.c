@@ -17,12 +17,52 @@ subscription(const char *id)
     return s;
 }
 
-static bool
+static void
 insert(const subscription_record_t *record, const char *subject)
 {
     segment_t s = {0};
 
-    subscription_insert(pg, INSERT, arena, record, subject, on_flag, &s);
+    subscription_insert(pg, INSERT, arena, record, subject, NULL, NULL);
+    commit(&s);
+}
+
+typedef struct {
+    bool ended;
+    pg_outcome_t outcome;
+    char sqlstate[6];
+} ending_t;
+
+static void
+on_ending(void *ctx, pg_outcome_t outcome, const char *sqlstate,
+          const char *message)
+{
+    ending_t *e = ctx;
+
+    (void) message;
+    e->ended = true;
+    e->outcome = outcome;
+    snprintf(e->sqlstate, sizeof(e->sqlstate), "%s", sqlstate);
+}
+
+/* Where fewer than `most` are there. */
+static ending_t
+insert_into(const subscription_record_t *record, int most)
+{
+    ending_t e = {0};
+
+    subscription_room(pg, ROOM, arena, record->api, most);
+    subscription_insert(pg, INSERT, arena, record, NULL, NULL, NULL);
+    pg_commit(pg, on_ending, &e);
+    LOOP_UNTIL(base, e.ended);
+    return e;
+}
+
+static bool
+is_there(uuid_t id, str_t api)
+{
+    segment_t s = {0};
+
+    subscription_find(pg, FIND, arena, id, api, on_flag, &s);
     commit(&s);
     return s.rows == 1;
 }
@@ -70,9 +110,8 @@ test_subscriptions(void **state)
     (void) state;
     b.query = STR_NONE;
     b.strict = false;
-    assert_true(insert(&a, "me"));
-    assert_false(insert(&a, "me")); /* a redelivered request */
-    assert_true(insert(&b, NULL));
+    insert(&a, "me");
+    insert(&b, NULL);
     assert_sql("select count(*) from hub_subscription where query is null"
                " and subject is null and profile = 'extended'",
                "1");
@@ -100,6 +139,67 @@ test_subscriptions(void **state)
     assert_int_equal(list(NULL, 0).rows, 1);
 }
 
+static void
+test_the_last_place(void **state)
+{
+    subscription_record_t a = subscription(SUB("1"));
+    subscription_record_t b = subscription(SUB("2"));
+    subscription_record_t c = subscription(SUB("3"));
+    ending_t e;
+
+    (void) state;
+    c.api = STR("catalog");
+    e = insert_into(&a, 0);
+    assert_int_equal(e.outcome, PG_REFUSED);
+    assert_string_equal(e.sqlstate, SUBSCRIPTION_NO_ROOM);
+    assert_int_equal(insert_into(&a, 1).outcome, PG_OK);
+    assert_string_equal(insert_into(&b, 1).sqlstate, SUBSCRIPTION_NO_ROOM);
+    assert_false(is_there(b.id, b.api));
+    assert_int_equal(insert_into(&c, 1).outcome, PG_OK); /* another API */
+    assert_int_equal(insert_into(&b, 2).outcome, PG_OK);
+    assert_true(is_there(b.id, b.api));
+    assert_false(is_there(b.id, c.api));
+    assert_true(delete (a.id, a.api));
+    assert_int_equal(insert_into(&a, 2).outcome, PG_OK);
+}
+
+static bool
+somebody_waits(void)
+{
+    PGresult *res = PQexec(other, "select 1 from pg_locks where not granted");
+    int n = PQntuples(res);
+
+    PQclear(res);
+    return n > 0;
+}
+
+/* Another session takes the last place, and commits while this one waits. */
+static void
+test_two_for_the_last_place(void **state)
+{
+    PGconn *running = PQconnectdb(conninfo);
+    subscription_record_t a = subscription(SUB("1"));
+    ending_t e = {0};
+
+    (void) state;
+    PQclear(PQexec(running, "begin"));
+    PQclear(PQexec(running, "select turnup_hub_room('ordering', 1)"));
+    PQclear(PQexec(running,
+                   "insert into hub_subscription (id, api, version, callback,"
+                   " base, profile) values (gen_random_uuid(), 'ordering',"
+                   " 'v4', 'x', 'x', 'x')"));
+    subscription_room(pg, ROOM, arena, a.api, 1);
+    subscription_insert(pg, INSERT, arena, &a, NULL, NULL, NULL);
+    pg_commit(pg, on_ending, &e);
+    LOOP_UNTIL(base, somebody_waits());
+    assert_false(e.ended);
+    PQclear(PQexec(running, "commit"));
+    PQfinish(running);
+    LOOP_UNTIL(base, e.ended);
+    assert_string_equal(e.sqlstate, SUBSCRIPTION_NO_ROOM);
+    assert_sql("select count(*) from hub_subscription", "1");
+}
+
 /* Who registers is told of what is not over yet, and of nothing older. */
 static void
 test_a_new_cursor(void **state)
@@ -113,7 +213,7 @@ test_a_new_cursor(void **state)
     sql(EVENT("before", "'{}'"));
     PQclear(PQexec(running, "begin"));
     PQclear(PQexec(running, EVENT("running", "'{}'")));
-    assert_true(insert(&a, NULL));
+    insert(&a, NULL);
     PQclear(PQexec(running, "commit"));
     sql(EVENT("after", "'{}'"));
     s = list(NULL, 0);
@@ -142,7 +242,8 @@ test_cursors_move_forward_only(void **state)
     segment_t s;
 
     (void) state;
-    assert_true(insert(&a, NULL) && insert(&b, NULL));
+    insert(&a, NULL);
+    insert(&b, NULL);
     sql(EVENT("a", "'{}'") ";" EVENT("b", "'{}'"));
     page = read_page(beginning, end);
     cursors[0] = (event_cursor_t){a.id, page.to};
@@ -169,6 +270,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_subscriptions),
+        TEST(test_the_last_place),
+        TEST(test_two_for_the_last_place),
         TEST(test_a_new_cursor),
         TEST(test_cursors_move_forward_only),
     };
