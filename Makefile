@@ -108,7 +108,8 @@ FUZZ_FLAGS := -g -O1 -std=gnu11 -I. \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined
 FUZZ_ROOMS := proto backend/base backend/domain backend/tmf
 FUZZ_OBJS := $(foreach r,$(FUZZ_ROOMS),$(patsubst %.c,build/fuzz/o/%.o,$(call \
-	srcs,$(r)))) build/fuzz/o/backend/southbound/http_parse.o
+	srcs,$(r)))) $(patsubst %,build/fuzz/o/backend/southbound/%.o,http_parse \
+	address)
 build/fuzz/o/%.o: %.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link \
