@@ -54,7 +54,9 @@ typedef struct {
 } service_record_t;
 
 /* A row of the outbox. data: the resource's changed attributes as a JSON
- * object without hrefs; "" for a Create: the whole resource is to be shown. */
+ * object without hrefs; "" for a Create: the whole resource is to be shown.
+ * Of an AttributeValueChange or InformationRequired also "fieldPath", which
+ * names the attribute: it is shown in the envelope. */
 typedef struct {
     uint64_t xid;
     int64_t seq;

@@ -38,7 +38,7 @@ service_record(const batch_t *b, const work_t *w)
 }
 
 static void
-tell_service(batch_t *b, work_t *w, const char *type)
+tell_service(batch_t *b, work_t *w, const char *type, const char *field_path)
 {
     service_record_t s = service_record(b, w);
     char id[UUID_TEXT + 1];
@@ -46,7 +46,7 @@ tell_service(batch_t *b, work_t *w, const char *type)
 
     uuid_print(w->service_id, id);
     buf_init(&data, TEXT_MAX);
-    service_change_data(&data, &s);
+    service_change_data(&data, &s, field_path);
     outbox_add(&b->rows.outbox, b->now_us, STR("inventory"), str_of(type),
                str_of(id), buf_view(&data), w->traceparent);
     buf_free(&data);
@@ -56,10 +56,12 @@ tell_service(batch_t *b, work_t *w, const char *type)
 static void
 tell_change(batch_t *b, work_t *w)
 {
-    tell_service(b, w,
-                 w->told_state != w->service_state
-                     ? "ServiceStateChangeEvent"
-                     : "ServiceAttributeValueChangeEvent");
+    if (w->told_state != w->service_state) {
+        tell_service(b, w, "ServiceStateChangeEvent", NULL);
+    } else {
+        tell_service(b, w, "ServiceAttributeValueChangeEvent",
+                     "serviceCharacteristic");
+    }
 }
 
 static void
@@ -111,7 +113,7 @@ write_add(batch_t *b, member_t *m)
         rows_uuid(&b->inventory.instances, w->service_id);
         rows_text(&b->inventory.instances, STR("{}"));
         insert_configuration(b, w, "CURRENT");
-        tell_service(b, w, "ServiceCreateEvent");
+        tell_service(b, w, "ServiceCreateEvent", NULL);
         return;
     }
     if (m->d.finished && !ended_well && w->in_inventory) {

@@ -310,7 +310,8 @@ family_orders_derive(family_orders_t *o, int64_t now_us, rows_t *states,
                             .completion_us = NO_TIME,
                             .pending = first_pending(l->items, l->item_count),
                             .items = l->items,
-                            .item_count = l->item_count};
+                            .item_count = l->item_count,
+                            .field_path = changed ? NULL : "serviceOrderItem"};
 
         if (changed) {
             c = change_to(l->state, after, l->start_us, l->items,

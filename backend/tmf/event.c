@@ -204,19 +204,29 @@ put_changed(buf_t *out, const json_t *m, const event_type_t *type,
     }
 }
 
+/* Only these have a fieldPath, by the published definitions. */
+static bool
+has_field_path(const event_type_t *type)
+{
+    return strstr(type->type, "AttributeValueChange") != NULL ||
+           strstr(type->type, "InformationRequired") != NULL;
+}
+
 /* The resource with what changed in it. */
 static void
-put_resource(buf_t *out, arena_t *a, const event_record_t *e,
+put_resource(buf_t *out, const event_record_t *e, const json_t *data,
              const event_type_t *type, const tmf_view_t *v)
 {
     static const char *const ours[] = {"id", "href", NULL};
+    static const char *const with_path[] = {"id", "href", "fieldPath", NULL};
+    const char *const *left_out = has_field_path(type) ? with_path : ours;
 
     buf_char(out, '{');
     json_put_text(out, "id", e->resource_id);
     member_href(out, "href", v, type->api, type->resource, e->resource_id);
-    json_each(m, json_parse(a, e->data, NULL))
+    json_each(m, data)
     {
-        if (!member_among(m->name, ours)) {
+        if (!member_among(m->name, left_out)) {
             put_changed(out, m, type, v);
         }
     }
@@ -230,6 +240,7 @@ event_to_tmf(buf_t *out, arena_t *a, const event_record_t *e, str_t resource,
     int i = event_type_find(e->type);
     const event_type_t *type = &event_types[i < 0 ? 0 : i];
     str_t title = {type->type, strlen(type->type) - strlen("Event")};
+    const json_t *data = json_parse(a, e->data, NULL);
 
     buf_char(out, '{');
     member_uuid(out, "eventId", e->id);
@@ -241,13 +252,16 @@ event_to_tmf(buf_t *out, arena_t *a, const event_record_t *e, str_t resource,
     json_put_text(out, "description", str_of(type->description));
     json_put_text(out, "priority", STR("1"));
     member_time(out, "timeOcurred", e->at_us);
+    if (has_field_path(type)) {
+        json_put_some(out, "fieldPath", json_text(data, "fieldPath"));
+    }
     json_name(out, "event");
     buf_char(out, '{');
     json_name(out, type->resource);
     if (resource.len > 0) {
         buf_str(out, resource);
     } else {
-        put_resource(out, a, e, type, v);
+        put_resource(out, e, data, type, v);
     }
     json_end(out, '}');
     json_end(out, '}');

@@ -47,6 +47,8 @@ typedef struct {
     str_t pending; /* JSON object, or "" */
     const order_change_item_t *items;
     int item_count;
+    const char *field_path; /* the attribute that changed, where it is told of
+                               (record.h); else NULL */
 } order_change_t;
 
 void order_change_data(buf_t *out, const order_change_t *c);

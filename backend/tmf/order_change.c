@@ -49,6 +49,7 @@ order_change_data(buf_t *out, const order_change_t *c)
         put_item(out, &c->items[i]);
     }
     json_end(out, ']');
+    json_put_some(out, "fieldPath", str_of(c->field_path));
     json_end(out, '}');
 }
 

@@ -377,7 +377,8 @@ service_to_tmf(buf_t *out, arena_t *a, const service_record_t *s,
 }
 
 void
-service_change_data(buf_t *out, const service_record_t *s)
+service_change_data(buf_t *out, const service_record_t *s,
+                    const char *field_path)
 {
     buf_char(out, '{');
     json_put_some(out, "name", s->name);
@@ -393,5 +394,6 @@ service_change_data(buf_t *out, const service_record_t *s)
     }
     /* An object here, TMF's list when the event is shown (event.c). */
     member_some_raw(out, "serviceCharacteristic", s->characteristics);
+    json_put_some(out, "fieldPath", str_of(field_path));
     json_end(out, '}');
 }

@@ -21,7 +21,9 @@
  */
 void service_to_tmf(buf_t *out, arena_t *a, const service_record_t *s,
                     const tmf_view_t *v);
-/* Sparse event data: state, operatingStatus, characteristics, spec. */
-void service_change_data(buf_t *out, const service_record_t *s);
+/* Sparse event data: state, operatingStatus, characteristics, spec; and, not
+ * NULL, the attribute that changed (record.h). */
+void service_change_data(buf_t *out, const service_record_t *s,
+                         const char *field_path);
 
 #endif

@@ -151,6 +151,35 @@ leaves_other_shapes_alone(void **state)
               "[{},{\"state\":null,\"service\":[]}]");
 }
 
+/* In the envelope, not in the resource; a StateChange has none. */
+static void
+names_the_changed_attribute(void **state)
+{
+    (void) state;
+    event_record_t e =
+        record("ServiceOrderAttributeValueChangeEvent", ORDER_ID,
+               "{\"note\":[],\"fieldPath\":\"note\"}");
+    tmf_view_t v = view_all();
+    const json_t *r = show(&e, STR_NONE, &v);
+
+    assert_at(r, "/fieldPath", "\"note\"");
+    assert_at(r, "/event/serviceOrder/fieldPath", NULL);
+    assert_at(r, "/event/serviceOrder/note", "[]");
+    e.data = STR("{\"note\":[]}");
+    assert_at(show(&e, STR_NONE, &v), "/fieldPath", NULL);
+
+    e = record("CancelServiceOrderInformationRequiredEvent", ORDER_ID,
+               "{\"fieldPath\":\"cancellationReason\"}");
+    assert_at(show(&e, STR_NONE, &v), "/fieldPath", "\"cancellationReason\"");
+
+    e = record("ServiceSpecificationChangeEvent", "x",
+               "{\"fieldPath\":\"a client's own\"}");
+    r = show(&e, STR_NONE, &v);
+    assert_at(r, "/fieldPath", NULL);
+    assert_at(r, "/event/serviceSpecification/fieldPath",
+              "\"a client's own\"");
+}
+
 /* TMF641 v4.1, TMF638 v4.0, TMF633 v4.0: every type by its full name. */
 static const struct {
     api_t api;
@@ -240,6 +269,7 @@ main(void)
         CHECK_TEST(makes_a_service_of_its_data),
         CHECK_TEST(makes_a_reference_of_no_data),
         CHECK_TEST(leaves_other_shapes_alone),
+        CHECK_TEST(names_the_changed_attribute),
         CHECK_TEST(knows_the_types),
         CHECK_TEST(shows_subscriptions),
     };

@@ -666,6 +666,16 @@ writes_change_data(void **state)
         "{\"id\":\"2\",\"action\":\"modify\",\"state\":\"completed\","
         "\"service\":{\"id\":\"" SERVICE_ID "\",\"serviceCharacteristic\":"
         "{\"a\":1}},\"errorMessage\":[]}]}");
+    buf_reset(&out);
+    c = (order_change_t){.state = ORDER_HELD,
+                         .order_date_us = NO_TIME,
+                         .start_us = NO_TIME,
+                         .completion_us = NO_TIME,
+                         .field_path = "note"};
+    order_change_data(&out, &c);
+    assert_string_equal(out.data, "{\"state\":\"held\","
+                                  "\"serviceOrderItem\":[],"
+                                  "\"fieldPath\":\"note\"}");
 }
 
 static void

@@ -289,7 +289,7 @@ writes_change_data(void **state)
     service_record_t s = record();
 
     s.characteristics = STR("{\"bw\":1}");
-    service_change_data(&out, &s);
+    service_change_data(&out, &s, NULL);
     assert_string_equal(
         out.data, "{\"name\":\"Line\",\"state\":\"active\","
                   "\"operatingStatus\":\"running\",\"serviceSpecification\":"
@@ -298,8 +298,12 @@ writes_change_data(void **state)
                   "{\"bw\":1}}");
     buf_reset(&out);
     s = (service_record_t){.state = SERVICE_RESERVED};
-    service_change_data(&out, &s);
+    service_change_data(&out, &s, NULL);
     assert_string_equal(out.data, "{\"state\":\"reserved\"}");
+    buf_reset(&out);
+    service_change_data(&out, &s, "name");
+    assert_string_equal(out.data,
+                        "{\"state\":\"reserved\",\"fieldPath\":\"name\"}");
 }
 
 int
