@@ -268,21 +268,25 @@ $_->forget for $all, $weak;
         'ServiceOrderStateChangeEvent', 'the creation is not stored');
 }
 
-# Where clients are not trusted, nothing is sent to private addresses.
+# Private networks that are not allowed: nobody registers there, and who had
+# registered before is not told.
 {
-    is($t->delete(ORDERING . "/hub/$id")->{status}, 204, 'unregistered');
     $t->down;
-    $t->up(conf => { 'hub.callback_networks' => '' });
+    $t->up(conf => { 'hub.callback_networks' => '10.0.0.0/8 ::1' });
     $all->forget;
-    my $reply = $t->post(ORDERING . '/hub', { callback => $all->url });
-    if ($reply->{status} == 201) {
-        order('private');
-        $t->wait_for(WAIT, sub { counter('notifications_failed') },
-            'the call is refused');
-    } else {
-        is($reply->{status}, 400, 'the callback is refused');
+    for my $url ($all->url, $all->url =~ s/127\.0\.0\.1/localhost/r) {
+        my $reply = $t->post(ORDERING . '/hub', { callback => $url });
+        is($reply->{status},        400,         "refused: $url");
+        is($reply->{json}{pointer}, '/callback', 'naming the attribute');
     }
+    order('private');
+    $t->wait_for(WAIT, sub { counter('notifications_failed') },
+        'the call is refused as well');
     is(scalar $all->attempts, 0, 'nobody has connected');
+    $t->down;
+    $t->up(conf => { 'hub.callback_networks' => '127.0.0.0/8' });
+    $t->wait_for(WAIT, sub { completed($all) == 1 },
+        'allowed again, it is told');
 }
 
 $t->stop;
