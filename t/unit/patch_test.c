@@ -163,6 +163,11 @@ static const row_t operations[] = {
      "{'a':1,'b':2}", 0, NULL},
     {"{'a':{'x':1},'b':2}", "[" OP("move", "'from':'/a','path':''") "]",
      "{'x':1}", 0, NULL},
+    {"{'k':[1,2]}",
+     "[{'op':'remove','path':'/k/0'},{'op':'test','path':'/k','value':[2]},"
+     "{'op':'add','path':'/k/-','value':3},{'op':'test','path':'','value':"
+     "{'k':[2,3]}}]",
+     "{'k':[2,3]}", 0, NULL},
     /* steps that begin alike are not the same place */
     {"{'a':1,'ab':{}}", "[" OP("move", "'from':'/a','path':'/ab/c'") "]",
      "{'ab':{'c':1}}", 0, NULL},
