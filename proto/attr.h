@@ -5,6 +5,7 @@
 #ifndef TURNUP_PROTO_ATTR_H
 #define TURNUP_PROTO_ATTR_H
 
+#include "proto/json.h"
 #include "proto/schema.h"
 
 /* Is a scalar of the row's type? text as json_handler_t's value has it. */

@@ -6,10 +6,17 @@
 
 static const struct {
     const char *name, *path;
+    api_standard_t standard;
 } apis[API_COUNT] = {
-    [API_ORDERING] = {"ordering", "/tmf-api/serviceOrdering"},
-    [API_INVENTORY] = {"inventory", "/tmf-api/serviceInventory"},
-    [API_CATALOG] = {"catalog", "/tmf-api/serviceCatalogManagement"},
+    [API_ORDERING] = {"ordering",
+                      "/tmf-api/serviceOrdering",
+                      {"TMF641 Service Ordering", "4.1.0"}},
+    [API_INVENTORY] = {"inventory",
+                       "/tmf-api/serviceInventory",
+                       {"TMF638 Service Inventory", "4.0.0"}},
+    [API_CATALOG] = {"catalog",
+                     "/tmf-api/serviceCatalogManagement",
+                     {"TMF633 Service Catalog", "4.0.0"}},
 };
 
 /* A resource of TMF633 that clients create, change and delete. */
@@ -30,6 +37,7 @@ const resource_t tmf_resources[] = {
         .collection = METHOD_GET | METHOD_POST,
         .item = METHOD_GET | METHOD_DELETE,
         .standard = METHOD_PATCH,
+        .post_fields = true,
     },
     {
         .api = API_ORDERING,
@@ -40,6 +48,7 @@ const resource_t tmf_resources[] = {
     {
         .api = API_ORDERING,
         .name = "hub",
+        .input = "EventSubscriptionInput",
         .create = &tmf_hub,
         .collection = METHOD_POST,
         .item = METHOD_DELETE,
@@ -56,6 +65,7 @@ const resource_t tmf_resources[] = {
     {
         .api = API_INVENTORY,
         .name = "hub",
+        .input = "EventSubscriptionInput",
         .create = &tmf_hub,
         .collection = METHOD_POST,
         .item = METHOD_DELETE,
@@ -77,6 +87,7 @@ const resource_t tmf_resources[] = {
     {
         .api = API_CATALOG,
         .name = "hub",
+        .input = "EventSubscriptionInput",
         .create = &tmf_hub,
         .collection = METHOD_POST,
         .item = METHOD_DELETE,
@@ -94,6 +105,12 @@ const char *
 api_path(api_t api)
 {
     return apis[api].path;
+}
+
+const api_standard_t *
+api_standard(api_t api)
+{
+    return &apis[api].standard;
 }
 
 const resource_t *

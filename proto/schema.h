@@ -4,13 +4,13 @@
  * One row an attribute: name, type, cardinality, mandatory on create,
  * settable on create and patch. Unknown attributes are legal (TMF's
  * extension pattern) and are kept by those behind us. Sources: the published
- * definitions TMF641 v4.1, TMF638 v4.0, TMF633 v4.0.
+ * definitions TMF641 v4.1, TMF638 v4.0, TMF633 v4.0. The tables are the
+ * contract: proto/openapi.h prints them.
  */
 #ifndef TURNUP_PROTO_SCHEMA_H
 #define TURNUP_PROTO_SCHEMA_H
 
 #include "proto/error.h"
-#include "proto/json.h"
 #include "proto/str.h"
 
 typedef enum {
@@ -33,7 +33,8 @@ enum {
     ATTR_FIXED = 1 << 4,     /* ... and a PATCH may not change it */
     ATTR_FORBIDDEN = 1 << 5, /* refused on create but for "acknowledged" */
     ATTR_UNIQUE = 1 << 6,    /* a list of objects whose id differ */
-    ATTR_SELECTS = 1 << 7    /* an enum: its value makes others mandatory */
+    ATTR_SELECTS = 1 << 7,   /* an enum: its value makes others mandatory */
+    ATTR_NULLABLE = 1 << 8   /* answers may show it as null */
 };
 
 typedef struct object_schema object_schema_t;
@@ -46,6 +47,8 @@ typedef struct {
     const char *const *values;     /* NULL-terminated: of ATTR_ENUM; of all
                                       else those of the object's ATTR_SELECTS
                                       that make this one mandatory, or NULL */
+    const char *shown; /* ATTR_ENUM: one more, in answers only; or NULL */
+    const char *note;  /* what it is, where no standard says so; or NULL */
 } attr_schema_t;
 
 struct object_schema {
@@ -66,19 +69,29 @@ enum {
 typedef struct {
     api_t api;
     const char *name;              /* "serviceOrder", "hub", ... */
+    const char *input;             /* the type of POST's body where the
+                                      standard does not call it X_Create */
     const object_schema_t *create; /* body of POST */
     const object_schema_t *patch;  /* body of PATCH, or NULL */
     unsigned collection;           /* METHOD_* served without an id */
     unsigned item;                 /* METHOD_* served with an id */
     unsigned standard; /* METHOD_* the standard has and we answer 501 */
+    bool post_fields;  /* fields= shapes a POST's 201, too */
 } resource_t;
 
 extern const resource_t tmf_resources[]; /* ends with name NULL */
+extern const object_schema_t tmf_error;  /* what error.h prints */
 
 /* "ordering", "inventory", "catalog": stream names and metrics. */
 const char *api_name(api_t api);
 /* "/tmf-api/serviceOrdering", ... without version */
 const char *api_path(api_t api);
+/* The published definition that the tables follow. */
+typedef struct {
+    const char *title;   /* "TMF641 Service Ordering" */
+    const char *version; /* "4.1.0" */
+} api_standard_t;
+const api_standard_t *api_standard(api_t api);
 /* The row for a resource name, or NULL. */
 const resource_t *resource_find(api_t api, str_t name);
 /* The type of the attribute that n names lead to, through lists and objects;

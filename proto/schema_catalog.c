@@ -187,9 +187,12 @@ static const object_schema_t target_entity_schema = {
 
 /* What the four resources that are managed have in common. version: flags. */
 #define ENTITY_ATTRS(version_flags)                                 \
-    TEXT("name", REQUIRED), TEXT("id", OURS), TEXT("href", OURS),   \
-        INSTANT("lastUpdate", OURS), TEXT("description", 0),        \
-        TEXT("lifecycleStatus", 0), TEXT("version", version_flags), \
+    TEXT("name", REQUIRED),                                         \
+        OWN_TEXT("id", ATTR_FIXED,                                  \
+                 "the client's choice, or ours where it has none"), \
+        TEXT("href", OURS), INSTANT("lastUpdate", OURS),            \
+        TEXT("description", 0), TEXT("lifecycleStatus", 0),         \
+        TEXT("version", version_flags),                             \
         OBJECT("validFor", 0, &tmf_time_period), META(0)
 
 const object_schema_t tmf_service_specification = {

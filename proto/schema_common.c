@@ -90,7 +90,7 @@ const object_schema_t tmf_feature_relationship = {
 };
 
 const object_schema_t tmf_hub = {
-    "EventSubscriptionInput",
+    "EventSubscription",
     (const attr_schema_t[]){
         TEXT("id", OURS),
         URI("callback", REQUIRED),
@@ -110,10 +110,25 @@ static const object_schema_t json_patch_operation = {
     (const attr_schema_t[]){
         ENUM("op", ATTR_MANDATORY | ATTR_SELECTS, operations),
         TEXT("path", ATTR_MANDATORY),
-        {"value", ATTR_ANY, 0, NULL, with_value},
-        {"from", ATTR_STRING, 0, NULL, with_from},
+        {"value", ATTR_ANY, 0, NULL, with_value, NULL, NULL},
+        {"from", ATTR_STRING, 0, NULL, with_from, NULL, NULL},
         END,
     },
 };
 
 const attr_schema_t tmf_json_patch = LIST("patch", 0, &json_patch_operation);
+
+const object_schema_t tmf_error = {
+    "Error",
+    (const attr_schema_t[]){
+        TEXT("code", REQUIRED),
+        TEXT("reason", REQUIRED),
+        TEXT("message", 0),
+        TEXT("status", 0),
+        TEXT("referenceError", 0),
+        META(0),
+        OWN_TEXT("pointer", 0,
+                 "JSON Pointer (RFC 6901) of the attribute that is wrong"),
+        END,
+    },
+};

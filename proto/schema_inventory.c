@@ -91,6 +91,24 @@ static const object_schema_t service_ref_or_value = {
     },
 };
 
+/* TMF638 v5's, which v4 does not have. */
+static const char *const operating_statuses[] = {
+    "pending", "configured", "starting", "running", "degraded", "failed",
+    "limited", "stopping",   "stopped",  "unknown", NULL,
+};
+
+static const object_schema_t external_identifier = {
+    "ExternalIdentifier",
+    (const attr_schema_t[]){
+        TEXT("id", REQUIRED),
+        TEXT("owner", 0),
+        TEXT("externalIdentifierType", 0),
+        TEXT("href", 0),
+        META(0),
+        END,
+    },
+};
+
 const object_schema_t tmf_service = {
     "Service",
     (const attr_schema_t[]){
@@ -101,6 +119,16 @@ const object_schema_t tmf_service = {
         TEXT("href", OURS),
         TEXT("serviceDate", ATTR_FIXED),
         SERVICE_ATTRS,
+        OWN_ENUM("operatingStatus", OURS, operating_statuses,
+                 "TMF638 v5: how it runs, beside its state"),
+        {"externalIdentifier", ATTR_OBJECT, ATTR_LIST, &external_identifier,
+         NULL, NULL, "TMF638 v5: what others know it by, and our key"},
+        OWN_TEXT("version", OURS, "of the configuration shown"),
+        OWN_TEXT("versionStateType", OURS, "CURRENT, PENDING or HISTORY"),
+        OWN_INSTANT("versionStartDate", OURS, "when it became current"),
+        OWN_INSTANT("versionEndDate", OURS | ATTR_NULLABLE,
+                    "when it ceased to be"),
+        META(ATTR_FIXED),
         END,
     },
 };

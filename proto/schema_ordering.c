@@ -26,6 +26,9 @@ static const char *const order_states[] = {
     NULL,
 };
 
+/* In place of "pending", but for tmf_state_profile strict. */
+#define STATE_SHOWN "pendingExternal"
+
 /* "accepted" is what v4.1 prints where its life cycle says "acknowledged". */
 static const char *const task_states[] = {
     "acknowledged",        "accepted", "inProgress", "done",
@@ -188,6 +191,22 @@ static const object_schema_t error_message = {
     (const attr_schema_t[]){ERROR_MESSAGE_ATTRS, END},
 };
 
+/* Who is waited for, where a step is in somebody else's hands. */
+static const object_schema_t pending_external = {
+    "PendingExternal",
+    (const attr_schema_t[]){
+        OWN_TEXT("party", 0, "who works on it"),
+        OWN_TEXT("reason", 0, "what is waited for"),
+        OWN_INSTANT("since", 0, "when the wait began"),
+        OWN_INSTANT("until", 0, "when it ends in failure"),
+        END,
+    },
+};
+
+#define PENDING_EXTERNAL                                   \
+    OWN_OBJECT("pendingExternal", OURS, &pending_external, \
+               "present while somebody outside works on it")
+
 static const object_schema_t service_order_item = {
     "ServiceOrderItem",
     (const attr_schema_t[]){
@@ -195,12 +214,14 @@ static const object_schema_t service_order_item = {
         ENUM("action", REQUIRED, tmf_item_actions),
         OBJECT("service", ATTR_MANDATORY, &service_ref_or_value),
         INTEGER("quantity", 0),
-        ENUM("state", ATTR_SERVER | ATTR_FORBIDDEN, order_states),
+        ENUM_SHOWN("state", ATTR_SERVER | ATTR_FORBIDDEN, order_states,
+                   STATE_SHOWN),
         OBJECT("appointment", 0, &appointment_ref),
         LIST("errorMessage", ATTR_SERVER, &service_order_item_error_message),
         LIST("serviceOrderItem", ATTR_UNIQUE, &service_order_item),
         LIST("serviceOrderItemRelationship", 0,
              &service_order_item_relationship),
+        PENDING_EXTERNAL,
         META(0),
         END,
     },
@@ -267,7 +288,7 @@ const object_schema_t tmf_service_order = {
         TEXT("id", OURS),
         TEXT("href", OURS),
         INSTANT("orderDate", OURS),
-        ENUM("state", ATTR_FORBIDDEN, order_states),
+        ENUM_SHOWN("state", ATTR_FORBIDDEN, order_states, STATE_SHOWN),
         TEXT("category", ATTR_FIXED),
         TEXT("description", 0),
         TEXT("externalId", 0),
@@ -287,6 +308,7 @@ const object_schema_t tmf_service_order = {
         LIST("errorMessage", OURS, &service_order_error_message),
         LIST("milestone", OURS, &service_order_milestone),
         LIST("jeopardyAlert", OURS, &service_order_jeopardy_alert),
+        PENDING_EXTERNAL,
         META(ATTR_FIXED),
         END,
     },

@@ -8,49 +8,71 @@
 #include "proto/schema.h"
 
 /* A row: attribute, flags, and what the type needs. */
-#define ANY(attr, flags)                  \
-    {                                     \
-        attr, ATTR_ANY, flags, NULL, NULL \
+#define ANY(attr, flags)                              \
+    {                                                 \
+        attr, ATTR_ANY, flags, NULL, NULL, NULL, NULL \
     }
-#define TEXT(attr, flags)                    \
-    {                                        \
-        attr, ATTR_STRING, flags, NULL, NULL \
+#define TEXT(attr, flags)                                \
+    {                                                    \
+        attr, ATTR_STRING, flags, NULL, NULL, NULL, NULL \
     }
-#define BOOLEAN(attr, flags)                  \
-    {                                         \
-        attr, ATTR_BOOLEAN, flags, NULL, NULL \
+#define BOOLEAN(attr, flags)                              \
+    {                                                     \
+        attr, ATTR_BOOLEAN, flags, NULL, NULL, NULL, NULL \
     }
-#define INTEGER(attr, flags)                  \
-    {                                         \
-        attr, ATTR_INTEGER, flags, NULL, NULL \
+#define INTEGER(attr, flags)                              \
+    {                                                     \
+        attr, ATTR_INTEGER, flags, NULL, NULL, NULL, NULL \
     }
-#define NUMBER(attr, flags)                  \
-    {                                        \
-        attr, ATTR_NUMBER, flags, NULL, NULL \
+#define NUMBER(attr, flags)                              \
+    {                                                    \
+        attr, ATTR_NUMBER, flags, NULL, NULL, NULL, NULL \
     }
-#define INSTANT(attr, flags)                    \
-    {                                           \
-        attr, ATTR_DATE_TIME, flags, NULL, NULL \
+#define INSTANT(attr, flags)                                \
+    {                                                       \
+        attr, ATTR_DATE_TIME, flags, NULL, NULL, NULL, NULL \
     }
-#define URI(attr, flags)                  \
-    {                                     \
-        attr, ATTR_URI, flags, NULL, NULL \
+#define URI(attr, flags)                              \
+    {                                                 \
+        attr, ATTR_URI, flags, NULL, NULL, NULL, NULL \
     }
-#define ENUM(attr, flags, values)            \
-    {                                        \
-        attr, ATTR_ENUM, flags, NULL, values \
+#define ENUM(attr, flags, values)                        \
+    {                                                    \
+        attr, ATTR_ENUM, flags, NULL, values, NULL, NULL \
     }
-#define OBJECT(attr, flags, schema)            \
-    {                                          \
-        attr, ATTR_OBJECT, flags, schema, NULL \
+#define OBJECT(attr, flags, schema)                        \
+    {                                                      \
+        attr, ATTR_OBJECT, flags, schema, NULL, NULL, NULL \
     }
-#define LIST(attr, flags, schema)                            \
-    {                                                        \
-        attr, ATTR_OBJECT, ATTR_LIST | (flags), schema, NULL \
+#define LIST(attr, flags, schema)                                        \
+    {                                                                    \
+        attr, ATTR_OBJECT, ATTR_LIST | (flags), schema, NULL, NULL, NULL \
     }
-#define END                           \
-    {                                 \
-        NULL, ATTR_ANY, 0, NULL, NULL \
+/* An enumeration of which we show one value more than we take. */
+#define ENUM_SHOWN(attr, flags, values, shown)            \
+    {                                                     \
+        attr, ATTR_ENUM, flags, NULL, values, shown, NULL \
+    }
+/* Rows that no standard of this version has: attributes of our own. */
+#define OWN_TEXT(attr, flags, note)                      \
+    {                                                    \
+        attr, ATTR_STRING, flags, NULL, NULL, NULL, note \
+    }
+#define OWN_INSTANT(attr, flags, note)                      \
+    {                                                       \
+        attr, ATTR_DATE_TIME, flags, NULL, NULL, NULL, note \
+    }
+#define OWN_ENUM(attr, flags, values, note)              \
+    {                                                    \
+        attr, ATTR_ENUM, flags, NULL, values, NULL, note \
+    }
+#define OWN_OBJECT(attr, flags, schema, note)              \
+    {                                                      \
+        attr, ATTR_OBJECT, flags, schema, NULL, NULL, note \
+    }
+#define END                                       \
+    {                                             \
+        NULL, ATTR_ANY, 0, NULL, NULL, NULL, NULL \
     }
 
 /* A mandatory attribute is neither null nor blank (TMF633B). */

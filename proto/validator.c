@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "proto/attr.h"
+#include "proto/json.h"
 #include "proto/set.h"
 
 #define STATE_ON_CREATE "acknowledged"

@@ -11,6 +11,7 @@
 #include "backend/base/arena.h"
 #include "proto/buf.h"
 #include "proto/json.h"
+#include "proto/json_write.h"
 
 typedef struct json json_t;
 
@@ -49,23 +50,6 @@ long long json_int(const json_t *o, const char *name, long long dflt);
          var = var->next)
 /* Equal as JSON values: numbers by value, objects without regard to order. */
 bool json_equal(const json_t *a, const json_t *b);
-
-/*
- * Writing. An object or array is written as
- *   buf_char(b, '{'); json_put_text(b, "id", id); ... json_end(b, '}');
- * Each json_put_* writes "name":value and a comma before it where one is
- * needed (it looks at the last byte). An array's elements: json_comma(b)
- * then the value.
- */
-void json_comma(buf_t *b);
-void json_name(buf_t *b, const char *name);
-void json_put_text(buf_t *b, const char *name, str_t text);
-void json_put_raw(buf_t *b, const char *name, str_t raw);
-void json_put_int(buf_t *b, const char *name, long long n);
-void json_put_bool(buf_t *b, const char *name, bool v);
-/* As json_put_text but nothing when text is empty. */
-void json_put_some(buf_t *b, const char *name, str_t text);
-void json_end(buf_t *b, char bracket);
 
 /* RFC 7386: the patched document's text, appended to out. target may be
  * NULL. Values untouched by the patch keep their spelling. */

@@ -362,8 +362,7 @@ writes_with_commas_where_they_belong(void **state)
         buf_printf(b, "%d", i);
     }
     json_end(b, ']');
-    json_name(b, "empty\n");
-    buf_char(b, '{');
+    json_begin(b, "empty\n", '{');
     json_end(b, '}');
     json_put_text(b, "last", STR_NONE);
     json_end(b, '}');

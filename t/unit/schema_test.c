@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "proto/buf.h"
+#include "proto/json.h"
 #include "proto/schema.h"
 
 #define ROWS(a)     (sizeof(a) / sizeof((a)[0]))
