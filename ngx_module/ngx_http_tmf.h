@@ -14,6 +14,7 @@
  *   _watch    what is known of workers and queues
  *   _heartbeat   reading what workers tell of themselves
  *   _stats    counters, shared by all nginx workers
+ *   _document    OpenAPI and JSON Schema of what is served
  *   _health, _metrics   the two pages for operators
  *
  * Everything of one request lives in its pool. Everything of one nginx worker
@@ -41,6 +42,8 @@
 #define NGX_HTTP_TMF_VERSION          "v4"
 #define NGX_HTTP_TMF_NOT_ACCEPTABLE   406 /* nginx has no name for it */
 #define NGX_HTTP_TMF_CALLBACK_PATH    "/turnup/v1/callback/"
+#define NGX_HTTP_TMF_OPENAPI_PATH     "/openapi/"
+#define NGX_HTTP_TMF_SCHEMAS_PATH     "/schemas/"
 #define NGX_HTTP_TMF_TOKEN_MAX        256
 #define NGX_HTTP_TMF_CALLBACK_BODY    65536
 #define NGX_HTTP_TMF_KEY_MAX          256 /* an id in the path */
@@ -67,12 +70,14 @@ enum { NGX_HTTP_TMF_PROFILE_EXTENDED, NGX_HTTP_TMF_PROFILE_STRICT };
 typedef struct ngx_http_tmf_edge_s ngx_http_tmf_edge_t;
 typedef struct ngx_http_tmf_slot_s ngx_http_tmf_slot_t;
 typedef struct ngx_http_tmf_watch_s ngx_http_tmf_watch_t;
+typedef struct ngx_http_tmf_document_s ngx_http_tmf_document_t;
 
 typedef struct {
     ngx_http_tmf_redis_conf_t redis; /* addrs NULL: no tmf_redis */
     ngx_int_t max_pending;
     ngx_uint_t used; /* some location needs tmf_redis */
     ngx_shm_zone_t *zone;
+    ngx_array_t *documents;    /* of ngx_http_tmf_document_t */
     ngx_http_tmf_edge_t *edge; /* in worker processes */
 } ngx_http_tmf_main_conf_t;
 
@@ -100,11 +105,13 @@ typedef struct {
 
 typedef struct {
     ngx_http_tmf_edge_t *edge;
-    const resource_t *resource; /* NULL: callback, or not found yet */
-    ngx_uint_t label;           /* NGX_HTTP_TMF_LABEL_* */
-    str_t key;                  /* id or token in the path, or none */
-    unsigned allowed;           /* METHOD_* of this path */
-    unsigned method;            /* METHOD_*, HEAD counts as GET */
+    const resource_t *resource; /* NULL: callback or document, or not found
+                                   yet */
+    const ngx_http_tmf_document_t *document;
+    ngx_uint_t label; /* NGX_HTTP_TMF_LABEL_* */
+    str_t key;        /* id or token in the path, or none */
+    unsigned allowed; /* METHOD_* of this path */
+    unsigned method;  /* METHOD_*, HEAD counts as GET */
     str_t method_name;
     str_t content_type;
     patch_kind_t patch; /* of a PATCH */
@@ -157,10 +164,15 @@ ngx_int_t ngx_http_tmf_send_refusal(ngx_http_request_t *r,
                                     ngx_http_tmf_refusal_t reason);
 /* 204 with Allow. */
 ngx_int_t ngx_http_tmf_send_options(ngx_http_request_t *r);
+/* As ngx_http_tmf_send, with a body that outlives the request. */
+ngx_int_t ngx_http_tmf_send_kept(ngx_http_request_t *r, ngx_uint_t status,
+                                 const char *content_type, str_t body);
 /* A worker's reply frame. */
 ngx_int_t ngx_http_tmf_send_frame(ngx_http_request_t *r, str_t text);
 ngx_int_t ngx_http_tmf_add_header(ngx_http_request_t *r, str_t name,
                                   str_t value);
+/* An ETag that gzip, where it compresses the answer, makes weak. */
+ngx_int_t ngx_http_tmf_add_etag(ngx_http_request_t *r, str_t tag);
 /* The error body in r->pool; NULL when out of memory. */
 ngx_buf_t *ngx_http_tmf_error_text(ngx_http_request_t *r,
                                    const tmf_error_t *err);
@@ -169,6 +181,15 @@ void ngx_http_tmf_finish(ngx_http_request_t *r, ngx_int_t rc);
 
 /* _filter: put in front of nginx's filters at configuration. */
 void ngx_http_tmf_filter_init(void);
+
+/* _document: all documents, made at configuration; NULL on error. */
+ngx_array_t *ngx_http_tmf_documents_create(ngx_conf_t *cf);
+/* The document at this path, where one of these APIs (NGX_HTTP_TMF_SERVE_*) is
+ * served; or NULL. */
+const ngx_http_tmf_document_t *ngx_http_tmf_document_find(
+    const ngx_array_t *documents, ngx_uint_t apis, str_t path);
+/* Answers with ctx->document. */
+ngx_int_t ngx_http_tmf_document_send(ngx_http_request_t *r);
 
 /* _health, _metrics: content handlers of tmf_health and tmf_metrics. */
 ngx_int_t ngx_http_tmf_health_handler(ngx_http_request_t *r);

@@ -370,9 +370,10 @@ tmf_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
     conf->zone = ngx_http_tmf_stats_zone(cf, &ngx_http_tmf_module);
+    conf->documents = ngx_http_tmf_documents_create(cf);
     ngx_http_handler_pt *handler =
         ngx_array_push(&core->phases[NGX_HTTP_LOG_PHASE].handlers);
-    if (conf->zone == NULL || handler == NULL) {
+    if (conf->zone == NULL || conf->documents == NULL || handler == NULL) {
         return NGX_ERROR;
     }
     *handler = tmf_log_handler;

@@ -123,7 +123,16 @@ ngx_http_tmf_send(ngx_http_request_t *r, ngx_uint_t status,
         return NGX_ERROR;
     }
     ngx_memcpy(copy, body.data, body.len);
-    ngx_buf_t *buf = make_buffer(r, (str_t){(char *) copy, body.len});
+    return ngx_http_tmf_send_kept(r, status, content_type,
+                                  (str_t){(char *) copy, body.len});
+}
+
+ngx_int_t
+ngx_http_tmf_send_kept(ngx_http_request_t *r, ngx_uint_t status,
+                       const char *content_type, str_t body)
+{
+    ngx_buf_t *buf = make_buffer(r, body);
+
     if (buf == NULL) {
         return NGX_ERROR;
     }
@@ -266,6 +275,16 @@ note_etag(ngx_http_request_t *r)
     ngx_list_part_t *part = r->headers_out.headers.last;
 
     r->headers_out.etag = &((ngx_table_elt_t *) part->elts)[part->nelts - 1];
+}
+
+ngx_int_t
+ngx_http_tmf_add_etag(ngx_http_request_t *r, str_t tag)
+{
+    if (ngx_http_tmf_add_header(r, STR("ETag"), tag) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    note_etag(r);
+    return NGX_OK;
 }
 
 /* Names and values point into the copy of the frame in r->pool. */

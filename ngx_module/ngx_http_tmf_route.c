@@ -117,6 +117,24 @@ route_callback(ngx_http_tmf_ctx_t *ctx, str_t token, tmf_error_t *err)
     return NGX_OK;
 }
 
+static ngx_int_t
+route_document(ngx_http_request_t *r, ngx_http_tmf_ctx_t *ctx, str_t path,
+               tmf_error_t *err)
+{
+    ngx_http_tmf_main_conf_t *main_conf =
+        ngx_http_get_module_main_conf(r, ngx_http_tmf_module);
+    ngx_http_tmf_loc_conf_t *conf =
+        ngx_http_get_module_loc_conf(r, ngx_http_tmf_module);
+
+    ctx->document =
+        ngx_http_tmf_document_find(main_conf->documents, conf->apis, path);
+    if (ctx->document == NULL) {
+        return not_found(err, "There is no document", path);
+    }
+    ctx->allowed = METHOD_GET;
+    return NGX_OK;
+}
+
 /* path: what follows "/tmf-api/<api>". */
 static ngx_int_t
 route_resource(ngx_http_tmf_ctx_t *ctx, api_t api, str_t path,
@@ -164,6 +182,10 @@ check_path(ngx_http_request_t *r, ngx_http_tmf_ctx_t *ctx, tmf_error_t *err)
         path.data += prefix.len;
         path.len -= prefix.len;
         return route_callback(ctx, path, err);
+    }
+    if (starts_with(path, STR(NGX_HTTP_TMF_OPENAPI_PATH)) ||
+        starts_with(path, STR(NGX_HTTP_TMF_SCHEMAS_PATH))) {
+        return route_document(r, ctx, path, err);
     }
     return not_found(err, "No API is served at", path);
 }
@@ -232,7 +254,8 @@ check_accept(ngx_http_request_t *r, ngx_http_tmf_ctx_t *ctx, tmf_error_t *err)
 {
     find_headers(r, &ctx->headers);
     /* Vendors send what their client library sends. */
-    if (ctx->resource == NULL || ngx_http_tmf_accepts_json(r)) {
+    if ((ctx->resource == NULL && ctx->document == NULL) ||
+        ngx_http_tmf_accepts_json(r)) {
         return NGX_OK;
     }
     tmf_error_set(err, NGX_HTTP_TMF_NOT_ACCEPTABLE, TMF_CODE_NOT_ACCEPTABLE,
@@ -331,14 +354,15 @@ header_value(const ngx_table_elt_t *header)
     return header != NULL ? ngx_http_tmf_str(&header->value) : STR_NONE;
 }
 
-/* Only what can be read by its id has an ETag; elsewhere conditions are
- * nobody's. A header that is sent in several lines nginx has refused. */
+/* Only documents and what can be read by its id have an ETag; elsewhere
+ * conditions are nobody's. A header that is sent in several lines nginx has
+ * refused. */
 static ngx_int_t
 check_conditions(ngx_http_request_t *r, ngx_http_tmf_ctx_t *ctx,
                  tmf_error_t *err)
 {
-    if (ctx->resource == NULL || ctx->key.len == 0 ||
-        !(ctx->allowed & METHOD_GET)) {
+    if (ctx->document == NULL && (ctx->resource == NULL || ctx->key.len == 0 ||
+                                  !(ctx->allowed & METHOD_GET))) {
         return NGX_OK;
     }
     ctx->conditions =
@@ -419,5 +443,6 @@ ngx_http_tmf_handler(ngx_http_request_t *r)
             return refuse(r, &err);
         }
     }
-    return ngx_http_tmf_request(r);
+    return ctx->document != NULL ? ngx_http_tmf_document_send(r)
+                                 : ngx_http_tmf_request(r);
 }

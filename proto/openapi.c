@@ -316,13 +316,54 @@ openapi_types(object_set_t *set, api_t api)
     (void) object_set_add(set, &tmf_error);
 }
 
-void
-openapi_print_type(buf_t *out, const object_schema_t *object, api_t api)
+static void
+begin_schema(buf_t *out, const char *title)
 {
     buf_char(out, '{');
     json_put_text(out, "$schema", STR(DRAFT));
-    json_put_text(out, "title", str_of(object->name));
+    json_put_text(out, "title", str_of(title));
+}
+
+void
+openapi_print_type(buf_t *out, const object_schema_t *object, api_t api)
+{
+    begin_schema(out, object->name);
     json_schema_members(out, object, shape_of(object, api), &file_dialect);
     json_end(out, '}');
     buf_char(out, '\n');
+}
+
+static bool
+has_type(api_t api, const char *type)
+{
+    object_set_t types;
+
+    openapi_types(&types, api);
+    for (int i = 0; i < types.count; i++) {
+        if (!strcmp(types.objects[i]->name, type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+unsigned
+openapi_print_name(buf_t *out, const char *type, const char *version)
+{
+    unsigned apis = 0;
+
+    begin_schema(out, type);
+    json_begin(out, "anyOf", '[');
+    for (int api = 0; api < API_COUNT; api++) {
+        if (has_type((api_t) api, type)) {
+            json_comma(out);
+            buf_printf(out, "{\"$ref\":\"%s/%s/%s.json\"}",
+                       openapi_name((api_t) api), version, type);
+            apis |= 1u << api;
+        }
+    }
+    json_end(out, ']');
+    json_end(out, '}');
+    buf_char(out, '\n');
+    return apis;
 }

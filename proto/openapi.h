@@ -27,5 +27,9 @@ void openapi_types(object_set_t *set, api_t api);
 /* The schema of one of them as it is answered; other types are referred to as
  * <Type>.json, next to it. */
 void openapi_print_type(buf_t *out, const object_schema_t *object, api_t api);
+/* The schema of a type as any API has it, as references to
+ * <name>/<version>/<Type>.json: types of one name differ between APIs. Returns
+ * the APIs that have it, 1 << api_t each. */
+unsigned openapi_print_name(buf_t *out, const char *type, const char *version);
 
 #endif

@@ -1,4 +1,5 @@
-# The edge's two pages for operators: /health and /metrics.
+# The edge's two pages for operators, /health and /metrics, and its documents
+# for clients, /openapi and /schemas.
 use v5.32;
 use strict;
 use warnings;
@@ -179,6 +180,105 @@ sub format_faults {
     }
     return @faults;
 }
+
+subtest 'openapi' => sub {
+    my %path = (
+        serviceOrdering          => '/serviceOrder',
+        serviceInventory         => '/service/{id}',
+        serviceCatalogManagement => '/serviceSpecification',
+    );
+    for my $api (sort keys %path) {
+        my $answer = ask('GET', "/openapi/$api/v4.json");
+        is($answer->{status}, 200, $api);
+        is($answer->{headers}{'content-type'}, 'application/json', 'type');
+        is($answer->{json}{openapi}, '3.0.3', 'the version of OpenAPI');
+        is($answer->{json}{servers}[0]{url}, "../../tmf-api/$api/v4",
+            'the server, relative to the document');
+        ok($answer->{json}{paths}{ $path{$api} }{get}, "$path{$api} is there");
+        is(ask('HEAD', "/openapi/$api/v4.json")->{headers}{'content-length'},
+            length $answer->{body}, 'HEAD');
+    }
+    ok($worker->idle, 'no worker is asked');
+};
+
+subtest 'schemas' => sub {
+    my $answer = ask('GET', '/schemas/serviceOrdering/v4/Note.json');
+    is($answer->{json}{title}, 'Note', 'a type');
+    like($answer->{json}{'$schema'}, qr{/2020-12/}, 'its draft');
+    is_deeply($answer->{json}{required}, ['text'], 'as one API has it');
+    is_deeply(
+        [ sort @{
+            ask('GET', '/schemas/serviceInventory/v4/Note.json')
+              ->{json}{required}
+        } ],
+        [qw(author date text)],
+        'as another'
+    );
+    my $any = ask('GET', '/schemas/Note.json')->{json}{anyOf};
+    is_deeply(
+        [ map { $_->{'$ref'} } @$any ],
+        [ map {"$_/v4/Note.json"} qw(serviceOrdering serviceInventory) ],
+        'the name for both'
+    );
+
+    # What is referred to is there.
+    my %seen;
+    my @todo = map {"/schemas/$_.json"} qw(ServiceOrder Service
+      ServiceSpecification EventSubscription Error);
+    while (my $path = shift @todo) {
+        next if $seen{$path}++;
+        my $type = ask('GET', $path);
+        is($type->{status}, 200, $path);
+        my $dir = $path =~ s{[^/]*$}{}r;
+        push @todo, map {"$dir$_"} $type->{body} =~ /"\$ref":"([^"]*)"/g;
+    }
+    cmp_ok(scalar keys %seen, '>', 60, 'all of them');
+};
+
+subtest 'documents and HTTP' => sub {
+    my $path   = '/openapi/serviceOrdering/v4.json';
+    my $answer = ask('GET', $path);
+    my $tag    = $answer->{headers}{etag};
+    like($tag, qr/^"[0-9a-f]{32}"$/, 'an ETag');
+    is(ask('GET', $path)->{headers}{etag}, $tag, 'which stays');
+    isnt(ask('GET', '/openapi/serviceInventory/v4.json')->{headers}{etag},
+        $tag, 'and is of one document');
+    my $same = ask('GET', $path, undef, 'If-None-Match' => "\"x\", $tag");
+    is($same->{status},        304,  'If-None-Match');
+    is($same->{headers}{etag}, $tag, 'with the ETag');
+    is($same->{body},          '',   'without a body');
+    is(ask('GET', $path, undef, 'If-None-Match' => '"x"')->{status},
+        200, 'of another');
+    is(ask('GET', $path, undef, 'If-Match' => $tag)->{status}, 200,
+        'If-Match');
+    is_error(ask('GET', $path, undef, 'If-Match' => '"x"'), 412, 'If-Match');
+    is_error(ask('GET', $path, undef, 'If-None-Match' => 'x'),
+        400, 'no entity tag');
+    is_error(ask('GET', $path, undef, 'Accept' => 'text/html'), 406, 'Accept');
+    for my $method (qw(POST PATCH DELETE)) {
+        my $refused = ask($method, $path, $method eq 'DELETE' ? undef : '{}');
+        is_error($refused, 405, $method);
+        is($refused->{headers}{allow}, 'GET, HEAD, OPTIONS', 'Allow');
+    }
+    is(ask('OPTIONS', $path)->{headers}{allow}, 'GET, HEAD, OPTIONS',
+        'OPTIONS');
+    for my $none (
+        qw(/openapi/ /openapi /openapi/serviceOrdering/v5.json
+        /openapi/serviceOrdering/v4.json/ /openapi/ordering/v4.json /schemas/
+        /schemas/Nothing.json /schemas/.json /schemas/Note
+        /schemas/serviceOrdering/v4/Service.json
+        /schemas/serviceOrdering/v5/Note.json)
+      )
+    {
+        is_error(ask('GET', $none), 404, $none);
+    }
+    my $one = '/openapi/serviceInventory/v4.json';
+    is(client(2)->send('GET', $one)->answer->{status},
+        200, 'where its API is served');
+    is_error(client(2)->send('GET', $path)->answer, 404,
+        'where another API is');
+    ok($worker->idle, 'no worker is asked');
+};
 
 end_edge();
 done_testing;

@@ -141,6 +141,7 @@ server {
     }
     location /tmf-api/serviceOrdering/ { tmf_api ordering; tmf_queue_max 3; }
     location /turnup/ { tmf_api inventory; }
+    location /openapi/ { tmf_api inventory; }
 }
 CONF
 }

@@ -464,6 +464,25 @@ types_refer_to_their_neighbours(void **state)
 }
 
 static void
+a_name_stands_for_the_types_of_all_apis(void **state)
+{
+    buf_t text;
+
+    (void) state;
+    buf_init(&text, OPENAPI_MAX_BYTES);
+    assert_int_equal(openapi_print_name(&text, "Note", VERSION),
+                     1 << API_ORDERING | 1 << API_INVENTORY);
+    json_t *doc = parse(&text), *any = at(doc, "anyOf");
+    assert_int_equal(json_array_size(any), 2);
+    assert_string_equal(json_string_value(at(json_array_get(any, 1), "$ref")),
+                        "serviceInventory/v4/Note.json");
+    json_decref(doc);
+    buf_reset(&text);
+    assert_int_equal(openapi_print_name(&text, "Nobody", VERSION), 0);
+    buf_free(&text);
+}
+
+static void
 null_in_json_schema(void **state)
 {
     static const schema_dialect_t files = {"", ".json", false};
@@ -532,6 +551,7 @@ main(void)
         cmocka_unit_test(what_operations_take_and_tell),
         cmocka_unit_test(where_it_is_served),
         cmocka_unit_test(types_refer_to_their_neighbours),
+        cmocka_unit_test(a_name_stands_for_the_types_of_all_apis),
         cmocka_unit_test(null_in_json_schema),
         cmocka_unit_test(there_is_room_for_the_types),
     };
