@@ -53,21 +53,31 @@ is_left_out(const attr_schema_t *a, shape_t shape)
            (shape == SHAPE_UPDATE && (a->flags & ATTR_FIXED));
 }
 
-/* An answer always has id and href, whatever fields= asks for (TMF630), and
- * of the rest only what it asks for. */
+/* Every answer has id and href, whatever fields= asks for (TMF630). */
 static bool
 is_required(const attr_schema_t *a, shape_t shape)
 {
+    bool always = !strcmp(a->name, "id") || !strcmp(a->name, "href");
+
     switch (shape) {
     case SHAPE_PART:
     case SHAPE_CREATE:
         return (a->flags & ATTR_MANDATORY) && !is_left_out(a, shape);
     case SHAPE_SHOWN:
-        return !strcmp(a->name, "id") || !strcmp(a->name, "href");
+        return always;
+    case SHAPE_WHOLE:
+        return always || (a->flags & ATTR_MANDATORY);
     case SHAPE_UPDATE:
         return false;
     }
     return false;
+}
+
+/* Not a request's body. */
+static bool
+is_answer(shape_t shape)
+{
+    return shape == SHAPE_PART || shape == SHAPE_SHOWN || shape == SHAPE_WHOLE;
 }
 
 static bool
@@ -85,7 +95,7 @@ put_values(buf_t *out, const attr_schema_t *a, shape_t shape, bool null)
         json_comma(out);
         buf_json(out, str_of(*v));
     }
-    if (a->shown && (shape == SHAPE_SHOWN || shape == SHAPE_PART)) {
+    if (a->shown && is_answer(shape)) {
         json_comma(out);
         buf_json(out, str_of(a->shown));
     }
@@ -191,8 +201,7 @@ put_attribute(buf_t *out, const attr_schema_t *a, shape_t shape,
               const schema_dialect_t *dialect)
 {
     bool null = may_be_null(a, shape);
-    bool read_only = (shape == SHAPE_PART || shape == SHAPE_SHOWN) &&
-                     (a->flags & ATTR_SERVER);
+    bool read_only = is_answer(shape) && (a->flags & ATTR_SERVER);
     const char *note =
         !a->note && (a->flags & ATTR_UNIQUE) ? UNIQUE_NOTE : a->note;
 

@@ -12,7 +12,8 @@
 /* Which side of an object. */
 typedef enum {
     SHAPE_PART,   /* within a body, of a request or of an answer */
-    SHAPE_SHOWN,  /* a resource as it is answered */
+    SHAPE_SHOWN,  /* a resource as it is answered: what fields= asks for */
+    SHAPE_WHOLE,  /* likewise, where fields= is not taken */
     SHAPE_CREATE, /* as a POST may send it */
     SHAPE_UPDATE  /* as a PATCH may send it (merge-patch: null deletes) */
 } shape_t;

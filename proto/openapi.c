@@ -106,6 +106,7 @@ put_type_name(buf_t *out, const resource_t *r, shape_t shape)
         break;
     case SHAPE_PART:
     case SHAPE_SHOWN:
+    case SHAPE_WHOLE:
         buf_puts(out, r->create->name);
         break;
     }
@@ -229,7 +230,7 @@ shape_of(const object_schema_t *object, api_t api)
 {
     for (const resource_t *r = tmf_resources; r->name; r++) {
         if (is_served(r, api) && r->create == object) {
-            return SHAPE_SHOWN;
+            return r->item & METHOD_GET ? SHAPE_SHOWN : SHAPE_WHOLE;
         }
     }
     return SHAPE_PART;
