@@ -211,6 +211,8 @@ lint-cppcheck: $(B)/ngx/Makefile
 lint-scripts:
 	for f in $(PERL_FILES); do perl -It/lib -Iconf -wc $$f || exit; done
 	bash -n .ci/run && sh -n conf/install-packages
+	PYTHONPYCACHEPREFIX=$(abspath build)/pycache \
+	  python3 -m py_compile t/lib/validate.py
 
 # Programs, module and configuration where Debian looks for such things;
 # a turnup.conf or nginx.conf that is there already stays as it is.

@@ -6,8 +6,11 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../conf";
+use File::Temp qw(tempdir);
+use JSON::PP;
 use Test::More;
 use Edge;
+use Turnup::Contract;
 use Turnup::Definitions;
 
 definitions_dir()
@@ -185,6 +188,114 @@ subtest 'what is not so is seen' => sub {
         ],
     );
     is(changed($_->[1]), $_->[0], $_->[0]) for @changes;
+};
+
+# What every stack's stop() does with the answers of its test.
+my $dir = tempdir('turnup-contract-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $count = 0;
+my $json = JSON::PP->new->utf8->canonical;
+
+sub faults_of {
+    my ($method, $path, $status, $body, %headers) = @_;
+    my $contract = Turnup::Contract->new("$dir/" . $count++);
+    for my $api (keys %expected) {
+        $contract->add_own($api, ask('GET', "/openapi/$api/v4.json")->{json});
+    }
+    my $answer = {
+        status  => $status,
+        content => ref $body ? $json->encode($body) : $body,
+        headers => { 'content-type' => 'application/json', %headers },
+    };
+    $contract->note($method, "/tmf-api/$path", $answer) for 1, 2;
+    return [ sort $contract->faults ];
+}
+
+my $orders   = 'serviceOrdering/v4/serviceOrder';
+my $services = 'serviceInventory/v4/service';
+my %made     = (id => '1', href => 'http://h/1');
+my %listed   = ('x-result-count' => '1', 'x-total-count' => '1');
+
+subtest 'answers that are as defined' => sub {
+    my $item = {
+        id      => '1',
+        action  => 'add',
+        state   => 'pendingExternal',
+        service => { note => [ { text => 'x', author => undef } ] },
+    };
+    my $order = {
+        %made,
+        state            => 'pendingExternal',
+        orderDate        => '2030-01-01T00:00:00.000Z',
+        serviceOrderItem => [$item],
+        colour           => ['any'],
+    };
+    my $error = { code => '60', reason => 'x', status => '404' };
+    is_deeply(faults_of(@$_), [], "$_->[0] $_->[2]") for (
+        [ GET  => "$orders/1?fields=state", 200, $order ],
+        [ POST => $orders, 201, $order, location => 'x' ],
+        [ GET => $orders,   200, [$order], %listed ],
+        [ GET => $orders,   206, [$order], %listed ],
+        [ GET => $services, 200, [ { %made, note => [ { text => 'x' } ] } ],
+            %listed ],
+        [ GET    => "$orders/1",                 304, '' ],
+        [ DELETE => "$orders/1",                 204, '' ],
+        [ GET    => 'nowhere/v4/x',              404, $error ],
+        [ HEAD   => "$orders/1",                 404, '' ],
+    );
+};
+
+subtest 'answers that are not' => sub {
+    my @cases = (
+        [
+            [ GET => "$orders/1", 200, { %made, state => 'done' } ],
+            qr{^\w+: GET /tmf-api/$orders/1 200: /state 'done' is not one of}
+        ],
+        [
+            [ GET => "$orders/1", 200, { %made, orderDate => '2030-13-01' } ],
+            qr{/orderDate '2030-13-01' is not a 'date-time'}
+        ],
+        [
+            [ GET => "$services/1", 200, { %made, isBundle => 'yes' } ],
+            qr{/isBundle 'yes' is not of type 'boolean'}
+        ],
+        [
+            [ GET => $services, 200, [ { %made, note => [ {} ] } ], %listed ],
+            qr{/0/note/0 'text' is a required property}
+        ],
+        [
+            [ GET => "$orders/1", 404, { code => 60, reason => 'x' } ],
+            qr{/code 60 is not of type 'string'}, qr{/status None}
+        ],
+        [
+            [ GET => $orders, 200, [ \%made ], %listed, 'x-result-count' => '2' ],
+            qr{x-result-count 2}
+        ],
+        [
+            [ POST => $orders, 201, \%made ], qr{201: location none}
+        ],
+        [
+            [ POST => $orders, 202, \%made ],
+            qr{this status of this operation is not defined}
+        ],
+        [ [ GET    => "$orders/1", 200, '{' ],  qr{is no JSON} ],
+        [ [ DELETE => "$orders/1", 204, '{}' ], qr{has a body} ],
+        [
+            [ GET => "$orders/1", 200, \%made, 'content-type' => 'text/html' ],
+            qr{content-type text/html}
+        ],
+    );
+    for my $case (@cases) {
+        my ($answer, @patterns) = @$case;
+        my $faults = faults_of(@$answer);
+        my @missing = grep {
+            my $pattern = $_;
+            my %by = map { /^(\w+):/ ? ($1 => 1) : () }
+                grep { $_ =~ $pattern } @$faults;
+            !$by{published} || !$by{own};
+        } @patterns;
+        ok(!@missing && @$faults == 2 * @patterns, "@$answer[0 .. 2]")
+            or diag(explain($faults));
+    }
 };
 
 end_edge();

@@ -222,17 +222,28 @@ subtest 'schemas' => sub {
     );
 
     # What is referred to is there.
-    my %seen;
+    my (%seen, @documents);
     my @todo = map {"/schemas/$_.json"} qw(ServiceOrder Service
       ServiceSpecification EventSubscription Error);
     while (my $path = shift @todo) {
         next if $seen{$path}++;
         my $type = ask('GET', $path);
         is($type->{status}, 200, $path);
+        push @documents, $type->{json};
         my $dir = $path =~ s{[^/]*$}{}r;
         push @todo, map {"$dir$_"} $type->{body} =~ /"\$ref":"([^"]*)"/g;
     }
     cmp_ok(scalar keys %seen, '>', 60, 'all of them');
+
+    # By the word of a validator of another hand.
+    open my $check, '|-', '/usr/bin/python3', '-c', <<~'PYTHON' or die "$!\n";
+        import json, sys
+        from jsonschema import Draft202012Validator
+        for schema in json.load(sys.stdin):
+            Draft202012Validator.check_schema(schema)
+        PYTHON
+    print $check JSON::PP->new->utf8->encode(\@documents);
+    ok(close $check, 'all are JSON Schema');
 };
 
 subtest 'documents and HTTP' => sub {

@@ -11,7 +11,8 @@
 #   done_testing;
 #
 # stop() adds the checks that hold for every test: nothing alarming in nginx's
-# log, no sanitizer report, no failed assertion. Whatever happens to the test,
+# log, no sanitizer report, no failed assertion, and every answer as the
+# published definitions have it. Whatever happens to the test,
 # its servers are stopped at its end; the logs of a failed one are kept.
 package Turnup;
 use v5.32;
@@ -33,6 +34,8 @@ my $root;
 BEGIN { $root = dirname(dirname(dirname(abs_path(__FILE__)))) }
 use lib "$root/conf";
 use Process;
+use Turnup::Contract;
+use Turnup::Definitions qw(definitions_dir);
 use Turnup::Port;
 use Turnup::Listener;
 
@@ -77,6 +80,7 @@ sub start {
         timeout    => REPLY_SECONDS,
         keep_alive => 0
     );
+    $self->{contract} = Turnup::Contract->new("$self->{home}/answers");
     make_path("$self->{home}/log");
     chmod 0711, $self->{home};    # PostgreSQL's own user walks through
     push @alive, $self;
@@ -154,7 +158,10 @@ sub patch { my ($s, @rest) = @_; return $s->request('PATCH', @rest) }
 
 sub request {
     my ($self, $method, $path, $body, $headers) = @_;
-    return $self->exchange($self->url, $method, $path, $body, $headers);
+    my $answer =
+        $self->exchange($self->url, $method, $path, $body, $headers);
+    $self->{contract}->note($method, $path, $answer);
+    return $answer;
 }
 
 # The same to the simulated network.
@@ -314,12 +321,28 @@ sub wait_for {
 sub stop {
     my ($self) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
+    $self->ask_contract;
     ok($self->down, 'the stack stops');
     is(join('',   $self->alarms),  '', 'no alarm in the log of nginx');
     is(join("\n", $self->reports), '', 'no sanitizer report');
     is(join('',   grep { /assert/i } $self->log_lines('turnupd')),
         '', 'no failed assertion in turnupd');
+    is(join("\n", $self->{contract}->faults),
+        '', 'every answer is as defined');
+    diag('no ../shared/tmf: answers not held against what is published')
+        if !definitions_dir();
     $self->retire;
+}
+
+# What the stack says of itself. A test may leave it without an nginx.
+sub ask_contract {
+    my ($self) = @_;
+    for my $api (qw(serviceOrdering serviceInventory serviceCatalogManagement))
+    {
+        my $answer = $self->get("/openapi/$api/v4.json");
+        $self->{contract}->add_own($api, $answer->{json})
+            if $answer->{status} == 200;
+    }
 }
 
 # No longer looked after.

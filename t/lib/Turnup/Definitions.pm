@@ -20,7 +20,7 @@ use Exporter       qw(import);
 use File::Basename qw(dirname);
 use JSON::PP;
 
-our @EXPORT = qw(definitions_dir published differences);
+our @EXPORT = qw(definitions_dir definitions_files published differences);
 
 my $root = dirname(dirname(dirname(dirname(abs_path(__FILE__)))));
 
@@ -34,6 +34,12 @@ my %file = (
 sub definitions_dir {
     my $dir = "$root/../shared/tmf";
     return (grep { !-e "$dir/$_" } values %file) ? undef : $dir;
+}
+
+# API => path.
+sub definitions_files {
+    my $dir = definitions_dir() // return;
+    return map { $_ => "$dir/$file{$_}" } keys %file;
 }
 
 sub published {
