@@ -81,8 +81,8 @@ note_for(notifier_t *n, hub_view_t *v, const event_record_t *e,
     return v->note;
 }
 
-/* Its envelope trimmed. One that has become too large is not: it was made of
- * parts of what is not. */
+/* Its envelope trimmed: parts of what has the size that is allowed, so that
+ * room for it fails only where there is no memory. */
 static notification_t *
 trim_note(const subscriber_t *s, const event_record_t *e,
           const json_t *envelope)

@@ -90,22 +90,20 @@ value_fits(const event_condition_t *c, const json_t *v,
 {
     int order;
 
-    if (c->op == QUERY_EQ || c->op == QUERY_NE) {
-        return is_equal(c, v, o);
-    }
-    if (!compare(c, v, o, &order)) {
-        return false;
-    }
     switch (c->op) {
+    case QUERY_EQ:
+    case QUERY_NE:
+        return is_equal(c, v, o);
     case QUERY_GT:
-        return order > 0;
+        return compare(c, v, o, &order) && order > 0;
     case QUERY_GTE:
-        return order >= 0;
+        return compare(c, v, o, &order) && order >= 0;
     case QUERY_LT:
-        return order < 0;
-    default:
-        return order <= 0;
+        return compare(c, v, o, &order) && order < 0;
+    case QUERY_LTE:
+        return compare(c, v, o, &order) && order <= 0;
     }
+    return false;
 }
 
 /* Any of the values fits v, or an element of it, or what the rest of the path
