@@ -196,6 +196,18 @@ put_list(buf_t *out, const attr_schema_t *a, bool null,
     json_end(out, '}');
 }
 
+/* What another attribute's values make mandatory, in words. */
+static void
+put_needed(buf_t *out, const attr_schema_t *a)
+{
+    json_name(out, "description");
+    buf_puts(out, "\"mandatory with");
+    for (const char *const *v = a->values; *v; v++) {
+        buf_printf(out, "%s %s", v == a->values ? "" : ",", *v);
+    }
+    buf_char(out, '"');
+}
+
 static void
 put_attribute(buf_t *out, const attr_schema_t *a, shape_t shape,
               const schema_dialect_t *dialect)
@@ -217,7 +229,17 @@ put_attribute(buf_t *out, const attr_schema_t *a, shape_t shape,
         json_put_bool(out, "readOnly", true);
     }
     json_put_some(out, "description", str_of(note));
+    if (a->values && a->type != ATTR_ENUM) {
+        put_needed(out, a);
+    }
     json_end(out, '}');
+}
+
+void
+json_schema_list(buf_t *out, const attr_schema_t *list,
+                 const schema_dialect_t *dialect)
+{
+    put_list(out, list, false, dialect);
 }
 
 static void

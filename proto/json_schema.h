@@ -40,4 +40,8 @@ bool object_set_add(object_set_t *set, const object_schema_t *object);
 void json_schema_members(buf_t *out, const object_schema_t *object,
                          shape_t shape, const schema_dialect_t *dialect);
 
+/* The members of the schema of a body that is a list, as the row says. */
+void json_schema_list(buf_t *out, const attr_schema_t *list,
+                      const schema_dialect_t *dialect);
+
 #endif

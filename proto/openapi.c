@@ -6,9 +6,9 @@
 
 #include "proto/json_write.h"
 #include "proto/openapi_parts.h"
+#include "proto/patch_type.h"
 
-#define DRAFT      "https://json-schema.org/draft/2020-12/schema"
-#define PATCH_TYPE "application/merge-patch+json"
+#define DRAFT "https://json-schema.org/draft/2020-12/schema"
 
 #define TMF_API "/tmf-api/"
 
@@ -82,9 +82,9 @@ served(const resource_t *r, bool item)
     return item ? r->item : r->collection;
 }
 
-/* Only what can be read by its id has an ETag, and is made once by a key. */
+/* Only what can be read by its id has an ETag. */
 static bool
-is_lasting(const resource_t *r)
+is_conditional(const resource_t *r)
 {
     return r->item & METHOD_GET;
 }
@@ -112,6 +112,7 @@ put_type_name(buf_t *out, const resource_t *r, shape_t shape)
     }
 }
 
+/* A media type and its schema. */
 static void
 put_content(buf_t *out, const char *media_type, const resource_t *r,
             shape_t shape)
@@ -126,13 +127,37 @@ put_content(buf_t *out, const char *media_type, const resource_t *r,
     json_end(out, '}');
 }
 
+static void
+put_json_patch(buf_t *out, const char *media_type)
+{
+    json_begin(out, media_type, '{');
+    json_begin(out, "schema", '{');
+    json_schema_list(out, &tmf_json_patch, &openapi_dialect);
+    json_end(out, '}');
+    json_end(out, '}');
+}
+
+static void
+put_patches(buf_t *out, const resource_t *r)
+{
+    const patch_type_t *type;
+
+    for (size_t i = 0; (type = patch_type_at(i)) != NULL; i++) {
+        if (type->kind == PATCH_MERGE) {
+            put_content(out, type->name.data, r, SHAPE_UPDATE);
+        } else {
+            put_json_patch(out, type->name.data);
+        }
+    }
+}
+
 static unsigned
 taken(const operation_t *op, const resource_t *r)
 {
     unsigned takes = op->takes;
 
-    if (!is_lasting(r)) {
-        takes &= ~(unsigned) (TAKES_CONDITION | TAKES_KEY);
+    if (!is_conditional(r)) {
+        takes &= ~(unsigned) TAKES_CONDITION;
     }
     if (op->method == METHOD_POST && !r->post_fields) {
         takes &= ~(unsigned) TAKES_FIELDS;
@@ -149,9 +174,10 @@ put_request(buf_t *out, const operation_t *op, const resource_t *r)
     json_begin(out, "requestBody", '{');
     json_put_bool(out, "required", true);
     json_begin(out, "content", '{');
-    put_content(out, JSON_TYPE, r, op->shape);
     if (op->shape == SHAPE_UPDATE) {
-        put_content(out, PATCH_TYPE, r, op->shape);
+        put_patches(out, r);
+    } else {
+        put_content(out, JSON_TYPE, r, op->shape);
     }
     json_end(out, '}');
     json_end(out, '}');
@@ -164,9 +190,9 @@ put_responses(buf_t *out, const operation_t *op, const resource_t *r)
 
     json_begin(out, "responses", '{');
     for (const int *status = op->statuses; *status; status++) {
-        if (is_lasting(r) || (*status != 304 && *status != 412)) {
+        if (is_conditional(r) || (*status != 304 && *status != 412)) {
             openapi_put_response(out, *status, r->create->name, list,
-                                 is_lasting(r));
+                                 is_conditional(r));
         }
     }
     openapi_put_response(out, 0, NULL, false, false);
@@ -312,6 +338,9 @@ openapi_types(object_set_t *set, api_t api)
     for (const resource_t *r = tmf_resources; r->name; r++) {
         if (is_served(r, api)) {
             (void) object_set_add(set, r->create); /* t/unit: there is room */
+        }
+        if (is_served(r, api) && (r->item & METHOD_PATCH)) {
+            (void) object_set_add(set, tmf_json_patch.object);
         }
     }
     (void) object_set_add(set, &tmf_error);

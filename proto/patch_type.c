@@ -14,11 +14,18 @@ static const patch_type_t patch_types[] = {
 };
 
 const patch_type_t *
+patch_type_at(size_t i)
+{
+    return i < sizeof(patch_types) / sizeof(patch_types[0]) ? &patch_types[i]
+                                                            : NULL;
+}
+
+const patch_type_t *
 patch_type_find(str_t name)
 {
-    for (size_t i = 0; i < sizeof(patch_types) / sizeof(patch_types[0]); i++) {
-        const patch_type_t *t = &patch_types[i];
+    const patch_type_t *t;
 
+    for (size_t i = 0; (t = patch_type_at(i)) != NULL; i++) {
         if (name.len == t->name.len &&
             strncasecmp(name.data, t->name.data, name.len) == 0) {
             return t;

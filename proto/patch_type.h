@@ -26,5 +26,7 @@ typedef struct {
 /* The row of a media type without parameters, in any case; NULL: a PATCH of
  * this type is not taken. */
 const patch_type_t *patch_type_find(str_t name);
+/* One after the other from 0; NULL: there are no more. */
+const patch_type_t *patch_type_at(size_t i);
 
 #endif

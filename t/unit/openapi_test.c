@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "proto/openapi.h"
+#include "proto/patch_type.h"
 
 #define VERSION "v4"
 
@@ -325,6 +326,7 @@ a_patch(void **state)
     json_t *doc =
         at(documents[API_CATALOG],
            "components|schemas|ServiceSpecification_Update|properties");
+    int patches = 0;
 
     (void) state;
     assert_true(json_is_true(at(doc, "description|nullable")));
@@ -335,8 +337,23 @@ a_patch(void **state)
     json_t *content =
         at(documents[API_CATALOG], "paths|/serviceSpecification/{id}|patch|"
                                    "requestBody|content");
-    assert_non_null(at(content, "application/json"));
-    assert_non_null(at(content, "application/merge-patch+json"));
+    for (size_t i = 0; patch_type_at(i); i++) {
+        json_t *schema =
+            at(at(content, patch_type_at(i)->name.data), "schema");
+        bool merge = patch_type_at(i)->kind == PATCH_MERGE;
+        assert_string_equal(
+            json_string_value(at(schema, merge ? "$ref" : "items|$ref")),
+            merge ? "#/components/schemas/ServiceSpecification_Update"
+                  : "#/components/schemas/JsonPatch");
+        patches += merge ? 0 : 1;
+    }
+    assert_int_equal(patches, 2);
+    assert_string_equal(
+        json_string_value(
+            at(property(API_CATALOG, "JsonPatch", "value"), "description")),
+        "mandatory with add, replace, test");
+    assert_true(requires(API_CATALOG, "JsonPatch", "op"));
+    assert_false(requires(API_CATALOG, "JsonPatch", "from"));
 }
 
 static bool
@@ -374,7 +391,8 @@ what_operations_take_and_tell(void **state)
     }
     assert_true(takes(at(order, "post"), "idempotencyKey"));
     assert_true(takes(at(order, "post"), "fields"));
-    assert_false(takes(at(hub, "post"), "idempotencyKey"));
+    assert_true(takes(at(hub, "post"), "idempotencyKey"));
+    assert_false(takes(at(hub, "post"), "fields"));
     assert_true(takes(at(one, "delete"), "ifMatch"));
     assert_false(takes(at(subscription, "delete"), "ifMatch"));
     assert_non_null(at(order, "get|responses|206|headers|X-Total-Count"));
