@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "proto/json.h"
 #include "proto/schema.h"
 
 #define PIECES_MAX 64
