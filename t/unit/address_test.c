@@ -243,11 +243,11 @@ what_is_no_network(void **state)
 static void
 as_many_networks_as_allowed(void **state)
 {
-    char text[16 * (NETWORKS_MAX + 1) + 1] = "";
+    char text[24 * (NETWORKS_MAX + 1)] = "";
 
     (void) state;
     for (int i = 0; i < NETWORKS_MAX; i++) {
-        snprintf(text + strlen(text), 16, "10.0.0.%d ", i);
+        snprintf(text + strlen(text), 24, "10.0.0.%d ", i);
     }
     assert_true(parse(text));
     assert_int_equal(networks.count, NETWORKS_MAX);
