@@ -110,7 +110,8 @@ typedef struct {
     const command_t *undo;               /* NULL: nothing to undo */
     retry_t retry;                       /* of the command, and of the undo */
     long long deadline_ms;               /* from entering it; always > 0 */
-    bool point_of_no_return;             /* once done, no undo and no cancel */
+    bool point_of_no_return;             /* once done, no undo and no cancel;
+                                            without undo no cancel once begun */
     const inventory_change_t *inventory; /* when done; or NULL */
     int on[EVENT_COUNT];
 } state_t;

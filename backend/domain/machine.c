@@ -156,6 +156,19 @@ beyond_return(const machine_t *m, const run_t *run, bool current_done)
     return 0;
 }
 
+bool
+run_committed(const machine_t *m, const run_t *run)
+{
+    const state_t *s;
+
+    if (run->phase != RUN_FORWARD && run->phase != RUN_WAITING) {
+        return false;
+    }
+    s = &m->states[run->state];
+    return beyond_return(m, run, false) > 0 ||
+           (s->point_of_no_return && s->command && !s->undo);
+}
+
 static void
 begin_undo(step_t *s)
 {
@@ -273,7 +286,7 @@ step_forward(step_t *s)
         }
         break;
     case EVENT_CANCEL:
-        if (beyond_return(s->machine, s->run, false) > 0) {
+        if (run_committed(s->machine, s->run)) {
             return false;
         }
         s->run->cancelling = true;

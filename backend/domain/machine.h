@@ -67,6 +67,9 @@ void machine_step(const machine_t *m, const run_t *run, const event_t *event,
  * or a state without a command that passes on at once: then EVENT_DONE). */
 const command_t *run_command(const machine_t *m, const run_t *run);
 order_state_t run_item_state(const run_t *run);
+/* Is it too late for a cancel? A point of no return is done, or one is under
+ * way that has no undo: its effect may be there already. */
+bool run_committed(const machine_t *m, const run_t *run);
 /*
  * The key a target sees as Idempotency-Key: the same for every attempt of one
  * state of one activation, another one for its undo.

@@ -44,7 +44,7 @@ static const order_row_t order_rows[ORDER_STATE_COUNT] = {
                                           BIT(ORDER_HELD) |
                                           BIT(ORDER_PENDING_CANCELLATION)},
     [ORDER_PENDING_CANCELLATION] = {"pendingCancellation", false,
-                                    BIT(ORDER_CANCELLED)},
+                                    BIT(ORDER_CANCELLED) | BIT(ORDER_FAILED)},
 };
 
 static const char *const service_names[SERVICE_STATE_COUNT] = {
@@ -147,6 +147,12 @@ order_state_derive(const order_state_t *items, int n)
     /* An item with nested items that is partial has completed something. */
     return seen & (BIT(ORDER_COMPLETED) | BIT(ORDER_PARTIAL)) ? ORDER_PARTIAL
                                                               : ORDER_FAILED;
+}
+
+order_state_t
+order_state_cancelling(order_state_t derived)
+{
+    return order_state_final(derived) ? derived : ORDER_PENDING_CANCELLATION;
 }
 
 const char *

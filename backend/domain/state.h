@@ -31,7 +31,8 @@ bool order_state_parse(str_t name, order_state_t *ret);
 bool order_state_final(order_state_t s);
 /* May an order or item go from one to the other? (TMF-FACTS 8.1: the
  * published life cycle; pendingExternal moves as pending does, and may also
- * end in failed or completed only through inProgress.) */
+ * end in failed or completed only through inProgress. Ours: from
+ * pendingCancellation to failed, when not all could be undone.) */
 bool order_state_may(order_state_t from, order_state_t to);
 
 /*
@@ -43,6 +44,9 @@ bool order_state_may(order_state_t from, order_state_t to);
  * completed.
  */
 order_state_t order_state_derive(const order_state_t *items, int n);
+/* What an order of that derived state is in while a cancellation is in force:
+ * pendingCancellation until every item has ended. */
+order_state_t order_state_cancelling(order_state_t derived);
 
 /* TMF638 ServiceStateType (v4; suspended is v5's). */
 typedef enum {

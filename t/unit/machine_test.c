@@ -693,6 +693,19 @@ model_may_retry(const model_t *w, const event_t *e, int64_t now)
            now + delay * MS + MS <= w->deadline;
 }
 
+static bool
+model_committed(const model_t *w)
+{
+    const state_t *s = &w->m->states[w->at];
+
+    for (int i = 0; i < w->at; i++) {
+        if (w->m->states[i].point_of_no_return) {
+            return true;
+        }
+    }
+    return s->point_of_no_return && s->command && !s->undo;
+}
+
 /* true: the event was taken. */
 static bool
 model_step(model_t *w, const event_t *e, int64_t now)
@@ -723,10 +736,8 @@ model_step(model_t *w, const event_t *e, int64_t now)
                now >= w->deadline) {
         model_give_up(w, now);
     } else if (forward && e->kind == EVENT_CANCEL) {
-        for (int i = 0; i < w->at; i++) {
-            if (w->m->states[i].point_of_no_return) {
-                return false;
-            }
+        if (model_committed(w)) {
+            return false;
         }
         w->cancelling = true;
         model_turn(w, now);

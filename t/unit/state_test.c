@@ -112,6 +112,7 @@ test_moves(void **ctx)
                                              {S, H},
                                              {S, K},
                                              {K, X},
+                                             {K, F}, /* ours */
                                              /* pendingExternal as pending */
                                              {I, E},
                                              {E, I},
