@@ -12,6 +12,8 @@ CREATE DOMAIN order_state AS text CHECK (VALUE IN
     ('acknowledged', 'rejected', 'pending', 'pendingExternal', 'held',
      'inProgress', 'cancelled', 'completed', 'failed', 'partial',
      'assessingCancellation', 'pendingCancellation'));
+CREATE DOMAIN task_state AS text CHECK (VALUE IN
+    ('inProgress', 'done', 'terminatedWithError'));
 CREATE DOMAIN item_action AS text CHECK (VALUE IN
     ('add', 'modify', 'delete', 'noChange'));
 CREATE DOMAIN service_state AS text CHECK (VALUE IN
@@ -92,8 +94,10 @@ CREATE TABLE service_order_state (
     state         order_state NOT NULL,
     item_count    integer NOT NULL,
     start_at      timestamptz,
-    completion_at timestamptz,
-    error         json -- ServiceOrderErrorMessage[]
+    completion_at timestamptz, -- also of a cancellation
+    error         json, -- ServiceOrderErrorMessage[]
+    cancellation  uuid, -- the task that was accepted: in force until the end
+    cancellation_reason text -- of that task
 ) WITH (fillfactor = 70);
 
 CREATE TABLE service_order_item (
@@ -115,6 +119,20 @@ CREATE TABLE service_order_item (
 CREATE INDEX service_order_item_service ON service_order_item (service_id)
     WHERE action <> 'add';
 
+-- Tasks: what was asked, and what became of it. A task is judged in the
+-- transaction that inserts it.
+CREATE TABLE cancel_service_order (
+    id           uuid PRIMARY KEY, -- UUIDv7
+    order_id     uuid NOT NULL,
+    state        task_state NOT NULL,
+    requested    timestamptz, -- requestedCancellationDate
+    effective_at timestamptz, -- the order was cancelled
+    message      text,
+    error        json, -- ErrorMessage
+    doc          json NOT NULL -- verbatim
+);
+CREATE INDEX cancel_service_order_order ON cancel_service_order (order_id);
+
 CREATE TABLE activation (
     id               uuid PRIMARY KEY,
     order_id         uuid NOT NULL,
@@ -126,6 +144,7 @@ CREATE TABLE activation (
     action           item_action NOT NULL,
     seq              integer NOT NULL DEFAULT 0, -- guards every transition
     item_state       order_state NOT NULL DEFAULT 'acknowledged',
+    committed        boolean NOT NULL DEFAULT false, -- past its point of no return
     run              json, -- place in the machine; null: not begun
     variables        json,
     pending          json, -- pendingExternal

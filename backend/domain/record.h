@@ -23,13 +23,24 @@ typedef struct {
     int version; /* grows with each change of state */
     order_state_t state;
     int64_t order_date_us;
-    int64_t start_us;      /* NO_TIME: not begun */
-    int64_t completion_us; /* NO_TIME: not ended */
-    str_t error;           /* JSON array of ServiceOrderErrorMessage, or "" */
-    str_t doc;             /* what the client sent, verbatim JSON */
+    int64_t start_us;          /* NO_TIME: not begun */
+    int64_t completion_us;     /* NO_TIME: not ended */
+    str_t cancellation_reason; /* of a cancellation that was accepted; or "" */
+    str_t error; /* JSON array of ServiceOrderErrorMessage, or "" */
+    str_t doc;   /* what the client sent, verbatim JSON */
     const item_record_t *items; /* depth first; matched to doc by id */
     int item_count;
 } order_record_t;
+
+/* A task that asks for an order's cancellation. */
+typedef struct {
+    uuid_t id, order_id;
+    str_t state;          /* TaskStateType: "inProgress" */
+    int64_t effective_us; /* NO_TIME: it did not cancel the order */
+    str_t message;        /* or "" */
+    str_t error;          /* JSON ErrorMessage, or "" */
+    str_t doc;            /* what the client sent, verbatim JSON */
+} cancellation_record_t;
 
 /* An instance with one of its configurations (seed 2, EntityInstance and
  * EntityInstanceConfiguration). */

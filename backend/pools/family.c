@@ -140,8 +140,9 @@ on_changes(void *ctx, const PGresult *res)
     }
 }
 
-/* What this slot owns and has not in memory: what it had when it died, or has
- * had to drop. */
+/* What this slot owns and has not in memory, or not as it is: what it had when
+ * it died, has had to drop, or what was moved on while somebody else took the
+ * hint. */
 static void
 on_mine(void *ctx, const PGresult *res)
 {
@@ -151,8 +152,10 @@ on_mine(void *ctx, const PGresult *res)
 
     for (int i = 0; i < PQntuples(res); i++) {
         uuid_t id = pg_uuid(res, i, 0);
+        work_t *w = map_get(p->live, id);
 
-        if (map_get(p->live, id)) {
+        if (w) {
+            work_seen(p, w, pg_int(res, i, 1));
             continue;
         }
         ids[count++] = id;
@@ -331,6 +334,7 @@ pool_open(pool_t *p, const settings_t *s, const char *family, int n)
     p->failures = worker_counter(&p->worker, "call_failures");
     p->completed = worker_counter(&p->worker, "activations_completed");
     p->failed = worker_counter(&p->worker, "activations_failed");
+    p->cancelled = worker_counter(&p->worker, "activations_cancelled");
     p->stale = worker_counter(&p->worker, "transitions_stale");
     p->http = http_open(p->worker.base, &http);
     p->kick = event_new(p->worker.base, -1, 0, on_kick, p);

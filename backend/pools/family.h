@@ -60,6 +60,7 @@ struct work {
     str_t external_id, traceparent;
     int64_t order_date_us, order_start_us;
     int item_count;
+    uuid_t cancellation; /* in force; nil: none */
     /* what templates see */
     arena_t *arena;
     template_context_t context;
@@ -77,6 +78,8 @@ struct work {
     list_t ready_node; /* in pool.ready, when there is something to write */
     list_t inputs;
     bool in_batch;
+    int row_seq; /* the highest its row was seen with: somebody else may have
+                    moved it on (a cancellation) */
     bool store_command; /* its command is SQL, to go with the next batch */
     bool alone;         /* its batch failed: the next one is its own */
     int tries;          /* batches of its own that failed */
@@ -123,7 +126,8 @@ struct pool {
     int64_t clock_offset_us; /* database's clock - ours */
     struct event *kick;      /* start batches at the end of this loop turn */
     struct event *tick;
-    uint64_t *transitions, *calls, *failures, *completed, *failed, *stale;
+    uint64_t *transitions, *calls, *failures, *completed, *failed, *cancelled;
+    uint64_t *stale;
 };
 
 /* family.c */
@@ -165,6 +169,13 @@ void work_set_variables(work_t *w, str_t merge);
 str_t work_keep(work_t *w, buf_t *b);
 /* Something is to be written for it: it goes with the next batch. */
 void work_ready(pool_t *p, work_t *w);
+/* Its row was seen with that seq. Where that is not ours, it is forgotten and
+ * read anew: at once, or as soon as what is under way has ended, so that no
+ * undo overtakes its command. */
+void work_seen(pool_t *p, work_t *w, int seq);
+/* Has its row moved on without us? */
+bool work_outdated(const work_t *w);
+void work_read_anew(pool_t *p, work_t *w);
 /* Applies an inventory change to the memory. false: a value is missing, named
  * in *ret_missing. */
 bool work_apply(work_t *w, const inventory_change_t *c, str_t *ret_missing);

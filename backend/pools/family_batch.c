@@ -134,6 +134,7 @@ write_transition(batch_t *b, member_t *m)
     rows_some(r, live ? str_of(b->pool->worker.slot) : STR_NONE);
     rows_time(r, next->phase == RUN_WAITING ? next->deadline_us : PG_NO_TIME);
     write_journal(r, b, m);
+    rows_bool(r, run_committed(w->machine, next));
     buf_free(&run);
 }
 
@@ -212,6 +213,7 @@ write_order(batch_t *b, member_t *m)
         .traceparent = w->traceparent,
         .order_date_us = w->order_date_us,
         .start_us = w->order_start_us,
+        .cancellation = w->cancellation,
         .item = {.item_id = w->item_id,
                  .action = action_name(w->action),
                  .state = m->d.item_state,
@@ -228,8 +230,7 @@ write_order(batch_t *b, member_t *m)
         return;
     }
     if (w->item_count == 1) {
-        family_order_single(&c, b->now_us, b->arena, &b->rows.states,
-                            &b->rows.outbox);
+        family_order_single(&c, b->now_us, b->arena, &b->rows);
         if (w->order_start_us == NO_TIME) {
             w->order_start_us = b->now_us;
         }
@@ -350,8 +351,7 @@ on_locked_items(void *ctx, const PGresult *res)
         return;
     }
     family_orders_items(&b->orders, res);
-    family_orders_derive(&b->orders, b->now_us, &b->rows.states,
-                         &b->rows.outbox);
+    family_orders_derive(&b->orders, b->now_us, &b->rows);
     batch_write(b);
 }
 
@@ -432,6 +432,14 @@ answer_store(batch_t *b, member_t *m)
 }
 
 static void
+count_end(pool_t *p, run_phase_t phase)
+{
+    (*(phase == RUN_COMPLETED   ? p->completed
+       : phase == RUN_CANCELLED ? p->cancelled
+                                : p->failed))++;
+}
+
+static void
 go_on(batch_t *b, member_t *m)
 {
     pool_t *p = b->pool;
@@ -448,9 +456,14 @@ go_on(batch_t *b, member_t *m)
         (*p->transitions)++;
     }
     if (m->moves && m->d.finished) {
-        (*(m->d.next.phase == RUN_COMPLETED ? p->completed : p->failed))++;
+        count_end(p, m->d.next.phase);
         log_end(w, &m->d);
         work_free(p, w);
+        return;
+    }
+    if (work_outdated(w)) {
+        free(m->variables);
+        work_read_anew(p, w);
         return;
     }
     if (p->worker.stopping && list_empty(&w->inputs)) {
@@ -469,18 +482,6 @@ go_on(batch_t *b, member_t *m)
     } else if (w->run.phase == RUN_WAITING || w->run.phase == RUN_NEW) {
         work_free(p, w); /* a row again, until somebody calls */
     }
-}
-
-/* Moved by somebody else, or already committed before the connection was
- * lost: what the row says now decides. */
-static void
-read_anew(pool_t *p, work_t *w)
-{
-    uuid_t id = w->id;
-
-    (*p->stale)++;
-    work_free(p, w);
-    pool_load(p, &id, 1, NULL);
 }
 
 static void
@@ -533,7 +534,8 @@ put_back(batch_t *b, member_t *m, pg_outcome_t outcome, const char *sqlstate,
     w->order_start_us = m->before.order_start_us;
     w->error = m->before.error;
     if (alone && !strcmp(sqlstate, ACTIVATION_STALE)) {
-        read_anew(p, w);
+        /* moved by somebody else, or committed before the connection was lost */
+        work_read_anew(p, w);
         return;
     }
     if (alone && outcome == PG_REFUSED && ++w->tries >= TRIES_MAX) {
@@ -614,6 +616,10 @@ batch_gather(batch_t *b, int most)
             return;
         }
         p->ready_count--;
+        if (work_outdated(w)) {
+            work_read_anew(p, w);
+            continue;
+        }
         input = list_pop(&w->inputs);
         w->in_batch = true;
         b->members[b->count++] = (member_t){

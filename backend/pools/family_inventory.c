@@ -158,7 +158,8 @@ write_delete(batch_t *b, member_t *m)
     work_t *w = m->work;
     const json_t *before = json_get(w->context.variable, "before");
     bool undone = m->d.finished && m->d.next.phase != RUN_COMPLETED &&
-                  !m->d.next.undo_failed && w->run.phase == RUN_UNDOING;
+                  !m->d.next.undo_failed &&
+                  (w->run.phase == RUN_UNDOING || m->d.next.cancelling);
 
     if (undone && before) {
         (void) service_state_parse(json_text(before, "state"),

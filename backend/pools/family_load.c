@@ -61,13 +61,27 @@ load_hint(load_t *l, uuid_t id)
     return NULL;
 }
 
+static bool
+is_cancelled(const activation_record_t *r)
+{
+    return !uuid_is_nil(r->cancellation);
+}
+
 /* Begins, goes on, or leaves it lying: what its row says. */
 static void
 resume(pool_t *p, work_t *w, const activation_record_t *r)
 {
+    bool forward = w->run.phase == RUN_FORWARD || w->run.phase == RUN_WAITING;
+
+    if (is_cancelled(r) && forward && !run_committed(w->machine, &w->run)) {
+        work_event(p, w, EVENT_CANCEL);
+        return;
+    }
     switch (w->run.phase) {
     case RUN_NEW:
-        work_event(p, w, r->failed_depends ? EVENT_CANCEL : EVENT_START);
+        work_event(p, w,
+                   is_cancelled(r) || r->failed_depends ? EVENT_CANCEL
+                                                        : EVENT_START);
         break;
     case RUN_FORWARD:
     case RUN_UNDOING:
@@ -86,7 +100,8 @@ resume(pool_t *p, work_t *w, const activation_record_t *r)
 static bool
 is_wanted(const pool_t *p, const activation_record_t *r)
 {
-    bool blocked = r->open_depends > 0 && !r->failed_depends && !r->run.len;
+    bool blocked = r->open_depends > 0 && !r->failed_depends && !r->run.len &&
+                   !is_cancelled(r);
 
     return !blocked && (!r->owner.len || str_is(r->owner, p->worker.slot));
 }
@@ -103,10 +118,12 @@ on_activations(void *ctx, const PGresult *res)
 
         activation_read(res, i, &r);
         p->clock_offset_us = r.now_us - clock_us();
-        if (map_get(p->live, r.id) || !is_wanted(p, &r)) {
+        w = map_get(p->live, r.id);
+        if (w) {
+            work_seen(p, w, r.seq);
             continue;
         }
-        w = work_create(p, &r);
+        w = is_wanted(p, &r) ? work_create(p, &r) : NULL;
         if (!w) {
             continue;
         }

@@ -6,6 +6,7 @@
 #include "backend/base/json.h"
 #include "backend/domain/tree.h"
 #include "backend/store/orders.h"
+#include "backend/tmf/cancellation.h"
 
 #define TEXT_MAX ((size_t) JSON_MAX_BYTES)
 
@@ -49,18 +50,55 @@ order_error(arena_t *a, const order_change_item_t *items, int n,
 }
 
 static void
-tell(outbox_t *outbox, uuid_t id, const char *type, const order_change_t *c,
+tell(outbox_t *outbox, uuid_t id, const char *type, buf_t *data,
      str_t traceparent, int64_t now_us)
 {
     char text[UUID_TEXT + 1];
-    buf_t data;
 
     uuid_print(id, text);
+    outbox_add(outbox, now_us, STR("ordering"), str_of(type), str_of(text),
+               buf_view(data), traceparent);
+    buf_free(data);
+}
+
+void
+family_order_tell(outbox_t *outbox, uuid_t id, const char *type,
+                  const order_change_t *c, str_t traceparent, int64_t now_us)
+{
+    buf_t data;
+
     buf_init(&data, TEXT_MAX);
     order_change_data(&data, c);
-    outbox_add(outbox, now_us, STR("ordering"), str_of(type), str_of(text),
-               buf_view(&data), traceparent);
-    buf_free(&data);
+    tell(outbox, id, type, &data, traceparent, now_us);
+}
+
+void
+family_cancellation_tell(outbox_t *outbox, const cancellation_record_t *task,
+                         str_t traceparent, int64_t now_us)
+{
+    buf_t data;
+
+    buf_init(&data, TEXT_MAX);
+    cancellation_change_data(&data, task);
+    tell(outbox, task->id, "CancelServiceOrderStateChangeEvent", &data,
+         traceparent, now_us);
+}
+
+/* The order has ended, and with it the task that cancelled it. */
+static void
+end_task(uuid_t id, uuid_t order, order_state_t state, str_t traceparent,
+         int64_t now_us, arena_t *a, transition_rows_t *rows)
+{
+    cancellation_record_t task = {
+        .id = id, .order_id = order, .effective_us = NO_TIME};
+
+    cancellation_end(&task, a, state, now_us);
+    rows_uuid(&rows->tasks, id);
+    rows_text(&rows->tasks, task.state);
+    rows_time(&rows->tasks, task.effective_us);
+    rows_text(&rows->tasks, task.message);
+    rows_some(&rows->tasks, task.error);
+    family_cancellation_tell(&rows->outbox, &task, traceparent, now_us);
 }
 
 static str_t
@@ -74,13 +112,21 @@ first_pending(const order_change_item_t *items, int n)
     return STR_NONE;
 }
 
-/* The state's row, and the order as the event shows it. */
+static const char *
+change_event(order_state_t before, order_state_t after)
+{
+    return before != after ? "ServiceOrderStateChangeEvent"
+                           : "ServiceOrderAttributeValueChangeEvent";
+}
+
+/* The state's row, when it changes, and the order as the event shows it. */
 static order_change_t
 change_to(order_state_t before, order_state_t state, int64_t start_us,
           const order_change_item_t *items, int n, int64_t now_us, arena_t *a,
           uuid_t id, rows_t *states)
 {
-    bool begins = start_us == NO_TIME && before == ORDER_ACKNOWLEDGED;
+    bool begins =
+        start_us == NO_TIME && before == ORDER_ACKNOWLEDGED && state != before;
     order_change_t c = {
         .state = state,
         .start_us = begins ? now_us : start_us,
@@ -90,8 +136,12 @@ change_to(order_state_t before, order_state_t state, int64_t start_us,
         .pending = first_pending(items, n),
         .items = items,
         .item_count = n,
+        .field_path = state == before ? "serviceOrderItem" : NULL,
     };
 
+    if (state == before) {
+        return c;
+    }
     rows_uuid(states, id);
     rows_text(states, str_of(order_state_name(state)));
     rows_time(states, begins ? now_us : PG_NO_TIME);
@@ -102,21 +152,29 @@ change_to(order_state_t before, order_state_t state, int64_t start_us,
 
 void
 family_order_single(const family_order_change_t *c, int64_t now_us, arena_t *a,
-                    rows_t *states, outbox_t *outbox)
+                    transition_rows_t *rows)
 {
+    bool cancelled = !uuid_is_nil(c->cancellation);
     order_state_t before = order_state_derive(&c->before, 1);
     order_state_t after = order_state_derive(&c->item.state, 1);
     order_change_t change;
 
-    if (before == after) {
+    if (cancelled) {
+        before = order_state_cancelling(before);
+        after = order_state_cancelling(after);
+    } else if (before == after) {
         return;
     }
     change = change_to(before, after, c->start_us, &c->item, 1, now_us, a,
-                       c->order_id, states);
+                       c->order_id, &rows->states);
     change.external_id = c->external_id;
     change.order_date_us = c->order_date_us;
-    tell(outbox, c->order_id, "ServiceOrderStateChangeEvent", &change,
-         c->traceparent, now_us);
+    family_order_tell(&rows->outbox, c->order_id, change_event(before, after),
+                      &change, c->traceparent, now_us);
+    if (cancelled && order_state_final(after)) {
+        end_task(c->cancellation, c->order_id, after, c->traceparent, now_us,
+                 a, rows);
+    }
 }
 
 /* Several items ------------------------------------------------------------ */
@@ -193,6 +251,8 @@ family_orders_locked(family_orders_t *o, const PGresult *res)
         l->start_us = pg_time(res, i, 2);
         l->order_date_us = pg_time(res, i, 3);
         l->external_id = arena_str(o->arena, pg_text(res, i, 4));
+        l->cancellation = pg_uuid(res, i, 5);
+        l->version = pg_int(res, i, 6);
     }
 }
 
@@ -251,8 +311,8 @@ family_orders_items(family_orders_t *o, const PGresult *res)
     }
 }
 
-static order_state_t
-derive(arena_t *a, family_locked_t *l)
+order_state_t
+family_order_derive(arena_t *a, family_locked_t *l)
 {
     size_t n = (size_t) l->item_count;
     order_state_t *states = arena_array(a, order_state_t, n + 1);
@@ -296,32 +356,35 @@ lay_over(family_orders_t *o, family_locked_t *l)
     return traceparent;
 }
 
+static void
+derive(family_orders_t *o, family_locked_t *l, int64_t now_us,
+       transition_rows_t *rows)
+{
+    str_t traceparent = lay_over(o, l);
+    order_state_t after = family_order_derive(o->arena, l);
+    bool cancelled = !uuid_is_nil(l->cancellation);
+    order_change_t c;
+
+    if (cancelled) {
+        after = order_state_cancelling(after);
+    }
+    c = change_to(l->state, after, l->start_us, l->items, l->item_count,
+                  now_us, o->arena, l->id, &rows->states);
+    c.external_id = l->external_id;
+    c.order_date_us = l->order_date_us;
+    family_order_tell(&rows->outbox, l->id, change_event(l->state, after), &c,
+                      traceparent, now_us);
+    if (cancelled && order_state_final(after)) {
+        end_task(l->cancellation, l->id, after, traceparent, now_us, o->arena,
+                 rows);
+    }
+}
+
 void
-family_orders_derive(family_orders_t *o, int64_t now_us, rows_t *states,
-                     outbox_t *outbox)
+family_orders_derive(family_orders_t *o, int64_t now_us,
+                     transition_rows_t *rows)
 {
     for (int i = 0; i < o->locked_count; i++) {
-        family_locked_t *l = &o->locked[i];
-        str_t traceparent = lay_over(o, l);
-        order_state_t after = derive(o->arena, l);
-        bool changed = after != l->state;
-        order_change_t c = {.state = after,
-                            .start_us = l->start_us,
-                            .completion_us = NO_TIME,
-                            .pending = first_pending(l->items, l->item_count),
-                            .items = l->items,
-                            .item_count = l->item_count,
-                            .field_path = changed ? NULL : "serviceOrderItem"};
-
-        if (changed) {
-            c = change_to(l->state, after, l->start_us, l->items,
-                          l->item_count, now_us, o->arena, l->id, states);
-        }
-        c.external_id = l->external_id;
-        c.order_date_us = l->order_date_us;
-        tell(outbox, l->id,
-             changed ? "ServiceOrderStateChangeEvent"
-                     : "ServiceOrderAttributeValueChangeEvent",
-             &c, traceparent, now_us);
+        derive(o, &o->locked[i], now_us, rows);
     }
 }

@@ -8,12 +8,16 @@
 
 #define TEXT_MAX ((size_t) JSON_MAX_BYTES)
 
-/* Did it fail, or was it never begun? Both are explained to the client. */
+/* Did it fail, or was it never begun? Both are explained to the client, but
+ * not what the client has asked for. */
 bool
 report_wanted(const member_t *m)
 {
+    const work_t *w = m->work;
+    bool not_begun = w->run.phase == RUN_NEW && m->d.finished;
+
     return m->input &&
-           (m->d.gave_up || (m->work->run.phase == RUN_NEW && m->d.finished));
+           (m->d.gave_up || (not_begun && uuid_is_nil(w->cancellation)));
 }
 
 void

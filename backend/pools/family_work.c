@@ -262,6 +262,7 @@ set_facts(work_t *w, const activation_record_t *r)
     w->order_date_us = r->order_date_us;
     w->order_start_us = r->start_us;
     w->item_count = r->item_count;
+    w->cancellation = r->cancellation;
     w->item_id = copy(w, r->item_id);
     w->external_id = copy(w, r->external_id);
     w->traceparent = copy(w, r->traceparent);
@@ -377,6 +378,34 @@ work_event(pool_t *p, work_t *w, event_kind_t kind)
         .event = {.kind = kind, .retry_after_ms = -1}, .seq = -1, .visit = -1};
 
     work_input(p, w, &in);
+}
+
+bool
+work_outdated(const work_t *w)
+{
+    return w->row_seq > w->run.seq;
+}
+
+/* What the row says now decides. */
+void
+work_read_anew(pool_t *p, work_t *w)
+{
+    uuid_t id = w->id;
+
+    (*p->stale)++;
+    work_free(p, w);
+    pool_load(p, &id, 1, NULL);
+}
+
+void
+work_seen(pool_t *p, work_t *w, int seq)
+{
+    if (seq > w->row_seq) {
+        w->row_seq = seq;
+    }
+    if (work_outdated(w) && !w->in_batch && !w->call) {
+        work_read_anew(p, w);
+    }
 }
 
 /* Inventory changes -------------------------------------------------------- */

@@ -30,7 +30,7 @@ const char sql_activation_load[] =
     " o.order_date, s.start_at, s.item_count,"
     " c.id, c.characteristics, c.resources, c.state, c.doc, c.name,"
     " w.id, w.characteristics, w.resources, w.state, w.operating_status,"
-    " clock_timestamp()"
+    " clock_timestamp(), s.cancellation"
     " FROM activation a"
     " JOIN service_order_item i"
     "  ON i.order_id = a.order_id AND i.item_id = a.item_id"
@@ -63,7 +63,7 @@ const char sql_signal_delete[] =
     "DELETE FROM activation_signal WHERE id = ANY($1::bigint[])";
 
 const char sql_activation_mine[] =
-    "SELECT id FROM activation WHERE owner = $1::text";
+    "SELECT id, seq FROM activation WHERE owner = $1::text";
 
 /* The lease: who looks again looks ten seconds later. */
 const char sql_activation_due[] =
@@ -159,6 +159,7 @@ activation_read(const PGresult *res, int row, activation_record_t *r)
     r->own_state = pg_text(res, row, 35);
     r->own_operating = pg_text(res, row, 36);
     r->now_us = pg_time(res, row, 37);
+    r->cancellation = pg_uuid(res, row, 38);
 }
 
 void

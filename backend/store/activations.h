@@ -24,6 +24,7 @@ typedef struct {
     str_t external_id, category, priority, traceparent;
     int64_t order_date_us, start_us;
     int item_count;
+    uuid_t cancellation; /* of the order, in force; nil: none */
     /* the configuration that runs now (modify, delete) */
     bool has_current;
     uuid_t current_id;
@@ -51,7 +52,7 @@ void signals_insert(const rows_t *r, pg_t *pg, arena_t *a, pg_result_fn fn,
                     void *ctx);
 void signals_delete(pg_t *pg, arena_t *a, const rows_t *ids);
 
-/* Ids of what a worker slot had in memory when it died. */
+/* id and seq of what a worker slot has in memory, or had when it died. */
 void activations_mine(pg_t *pg, arena_t *a, str_t slot, pg_result_fn fn,
                       void *ctx);
 /* For the keeper. Each gives id and family, and puts off looking again. */

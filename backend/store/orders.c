@@ -51,7 +51,8 @@ const char sql_order_insert[] =
  * comes once, with the first item. */
 const char sql_order_load[] =
     "SELECT " ITEM_COLUMNS ", s.version, s.state, o.order_date, s.start_at,"
-    " s.completion_at, CASE WHEN i.position = 0 THEN s.error END,"
+    " s.completion_at, s.cancellation_reason, CASE WHEN i.position = 0 THEN "
+    "s.error END,"
     " CASE WHEN i.position = 0 THEN o.doc END"
     " FROM service_order o JOIN service_order_state s ON s.id = o.id"
     " JOIN service_order_item i ON i.order_id = o.id" ITEM_STATES
@@ -76,6 +77,8 @@ const char sql_order_delete[] =
     "  WHERE i.order_id = gone.id),"
     " states AS (DELETE FROM service_order_state s USING gone"
     "  WHERE s.id = gone.id),"
+    " tasks AS (DELETE FROM cancel_service_order c USING gone"
+    "  WHERE c.order_id = gone.id),"
     " told AS (INSERT INTO event (id, api, type, resource_id, data,"
     "  correlation) SELECT $2::uuid, 'ordering', 'ServiceOrderDeleteEvent',"
     "  gone.id::text, json_build_object('state', gone.state), $3::text"
@@ -96,8 +99,8 @@ const char sql_order_lock[] =
     " ORDER BY 1) AS locks";
 
 const char sql_order_locked[] =
-    "SELECT id, state, start_at, order_date, external_id FROM"
-    " service_order_state s JOIN service_order o USING (id)"
+    "SELECT id, state, start_at, order_date, external_id, cancellation,"
+    " version FROM service_order_state s JOIN service_order o USING (id)"
     " WHERE id = ANY($1::uuid[])";
 
 void
@@ -161,8 +164,9 @@ order_read(const PGresult *res, int row, order_record_t *ret)
     ret->order_date_us = pg_time(res, row, 10);
     ret->start_us = pg_time(res, row, 11);
     ret->completion_us = pg_time(res, row, 12);
-    ret->error = pg_text(res, row, 13);
-    ret->doc = pg_text(res, row, 14);
+    ret->cancellation_reason = pg_text(res, row, 13);
+    ret->error = pg_text(res, row, 14);
+    ret->doc = pg_text(res, row, 15);
     ret->items = NULL;
     ret->item_count = 0;
 }
@@ -226,7 +230,13 @@ static const filter_column_t columns[] = {
     {"priority", "o.priority", FILTER_TEXT},
     {"orderDate", "o.order_date", FILTER_TIME},
     {"startDate", "s.start_at", FILTER_TIME},
-    {"completionDate", "s.completion_at", FILTER_TIME},
+    {"completionDate",
+     "CASE WHEN s.state <> 'cancelled' THEN s.completion_at END", FILTER_TIME},
+    {"cancellationDate",
+     "CASE WHEN s.state = 'cancelled' THEN s.completion_at END", FILTER_TIME},
+    {"cancellationReason",
+     "coalesce(s.cancellation_reason, o.doc->>'cancellationReason')",
+     FILTER_TEXT},
     {"requestedStartDate", "o.requested_start", FILTER_TIME},
     {"requestedCompletionDate", "o.requested_completion", FILTER_TIME},
     {"serviceOrderItem.id",

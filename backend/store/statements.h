@@ -42,6 +42,13 @@
     S(entity_insert)         \
     S(entity_update)         \
     S(entity_delete)         \
+    S(cancellation_facts)    \
+    S(cancellation_guard)    \
+    S(cancellation_version)  \
+    S(cancellation_insert)   \
+    S(cancellation_begin)    \
+    S(cancellation_end)      \
+    S(cancellation_load)     \
     S(definition_load)       \
     S(definition_insert)     \
     S(event_insert)          \

@@ -3,9 +3,10 @@
  */
 #include "backend/store/transitions.h"
 
+#include "backend/store/cancellations.h"
 #include "backend/store/statements.h"
 
-#define TOLD SQL_TOLD("$19", "$20", "$21", "$22", "$23", "$24", "$25")
+#define TOLD SQL_TOLD("$20", "$21", "$22", "$23", "$24", "$25", "$26")
 
 /* One statement for all: an executor is dear beside the few rows that a batch
  * has when it is quiet. */
@@ -17,12 +18,13 @@ const char sql_transition[] =
     "  ($7::text[])[n] AS error, ($8::text[])[n] AS owner,"
     "  ($9::timestamptz[])[n] AS due, ($10::text[])[n] AS event,"
     "  ($11::text[])[n] AS state, ($12::int[])[n] AS attempt,"
-    "  ($13::text[])[n] AS detail"
+    "  ($13::text[])[n] AS detail, ($14::bool[])[n] AS committed"
     "  FROM unnest($1::uuid[]) WITH ORDINALITY AS g(id, n)),"
     " moved AS (UPDATE activation a SET seq = a.seq + 1,"
     "  run = u.run::json,"
     "  variables = coalesce(u.variables::json, a.variables),"
     "  item_state = u.item_state, pending = u.pending::json,"
+    "  committed = a.committed OR u.committed,"
     "  error = coalesce(u.error::json, a.error), owner = u.owner,"
     "  due_at = CASE WHEN u.due IS NOT NULL AND a.signals > 0"
     "   THEN least(u.due, now()) ELSE u.due END"
@@ -34,10 +36,10 @@ const char sql_transition[] =
     "  state = v.state, start_at = coalesce(v.start, s.start_at),"
     "  completion_at = coalesce(v.done, s.completion_at),"
     "  error = coalesce(v.error::json, s.error)"
-    "  FROM (SELECT g.id, ($15::text[])[n] AS state,"
-    "  ($16::timestamptz[])[n] AS start, ($17::timestamptz[])[n] AS done,"
-    "  ($18::text[])[n] AS error"
-    "  FROM unnest($14::uuid[]) WITH ORDINALITY AS g(id, n)) AS v"
+    "  FROM (SELECT g.id, ($16::text[])[n] AS state,"
+    "  ($17::timestamptz[])[n] AS start, ($18::timestamptz[])[n] AS done,"
+    "  ($19::text[])[n] AS error"
+    "  FROM unnest($15::uuid[]) WITH ORDINALITY AS g(id, n)) AS v"
     "  WHERE s.id = v.id),"
     " " TOLD
     " SELECT 1 / CASE WHEN (SELECT count(*) FROM moved) = cardinality($1)"
@@ -49,8 +51,9 @@ transition_rows_init(transition_rows_t *r, arena_t *a)
     rows_init(&r->moves, a,
               "uittt"
               "tttz"
-              "ttit");
+              "ttitb");
     rows_init(&r->states, a, "utzzt");
+    cancellation_rows_init(&r->tasks, a);
     outbox_init(&r->outbox, a);
 }
 
@@ -68,4 +71,5 @@ transitions_apply(const transition_rows_t *r, pg_t *pg, arena_t *a,
     rows_params(&r->states, &p);
     rows_params(&r->outbox.rows, &p);
     pg_exec(pg, STATEMENT_transition, &p, on_told, ctx);
+    cancellations_end(&r->tasks, pg, a);
 }

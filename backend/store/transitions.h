@@ -9,15 +9,17 @@
 
 /*
  * Fill one row of moves for each transition, one of states for each order
- * whose state changes, and the events:
+ * whose state changes, one of tasks for each cancellation that is through by
+ * that (cancellation_rows_init()), and the events:
  *   moves:  id, expected seq, run, variables (null: keep), item state, pending
  *           (null: none), error (null: keep), owner (null: nobody), due (null:
- *           not); for the journal: event, state after it, attempt, detail
+ *           not); for the journal: event, state after it, attempt, detail;
+ *           whether it is past its point of no return
  *   states: id, state, start (null: keep), completion (null: keep), error
  *           (null: keep)
  */
 typedef struct {
-    rows_t moves, states;
+    rows_t moves, states, tasks;
     outbox_t outbox;
 } transition_rows_t;
 

@@ -193,6 +193,9 @@ put_changed(buf_t *out, const json_t *m, const event_type_t *type,
     } else if (type->api == API_ORDERING && m->type == JSON_ARRAY &&
                str_is(m->name, "serviceOrderItem")) {
         put_order_items(out, m, v);
+    } else if (type->api == API_ORDERING && m->type == JSON_OBJECT &&
+               str_is(m->name, "serviceOrder")) { /* of a task */
+        put_reference(out, m, v, API_ORDERING, "serviceOrder");
     } else if (type->api == API_INVENTORY && m->type == JSON_OBJECT &&
                str_is(m->name, "serviceSpecification")) {
         put_reference(out, m, v, API_CATALOG, "serviceSpecification");

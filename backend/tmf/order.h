@@ -19,7 +19,7 @@ bool order_from_tmf(arena_t *a, const json_t *doc, order_t *ret,
 /*
  * The order as JSON: the client's document, in its order and spelling, with
  * what is ours put in: id, href, state, orderDate, startDate,
- * completionDate, errorMessage, and in each item state, service.id,
+ * completionDate or cancellationDate, cancellationReason, errorMessage, and in each item state, service.id,
  * service.href, errorMessage; in order and item pendingExternal.
  */
 void order_to_tmf(buf_t *out, arena_t *a, const order_record_t *o,
@@ -42,9 +42,10 @@ typedef struct {
 typedef struct {
     str_t external_id;
     order_state_t state;
-    int64_t order_date_us, start_us, completion_us;
-    str_t error;   /* JSON array, or "" */
-    str_t pending; /* JSON object, or "" */
+    int64_t order_date_us, start_us, completion_us; /* as in the record */
+    str_t cancellation_reason;                      /* told when accepted */
+    str_t error;                                    /* JSON array, or "" */
+    str_t pending;                                  /* JSON object, or "" */
     const order_change_item_t *items;
     int item_count;
     const char *field_path; /* the attribute that changed, where it is told of

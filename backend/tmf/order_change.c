@@ -40,7 +40,11 @@ order_change_data(buf_t *out, const order_change_t *c)
     json_put_text(out, "state", str_of(order_state_name(c->state)));
     member_time(out, "orderDate", c->order_date_us);
     member_time(out, "startDate", c->start_us);
-    member_time(out, "completionDate", c->completion_us);
+    member_time(out,
+                c->state == ORDER_CANCELLED ? "cancellationDate"
+                                            : "completionDate",
+                c->completion_us);
+    json_put_some(out, "cancellationReason", c->cancellation_reason);
     member_some_raw(out, "errorMessage", c->error);
     member_some_raw(out, "pendingExternal", c->pending);
     json_name(out, "serviceOrderItem");

@@ -157,13 +157,27 @@ put_own(const writer_t *w)
     }
     put_time(w, "orderDate", o->order_date_us);
     put_time(w, "startDate", o->start_us);
-    put_time(w, "completionDate", o->completion_us);
+    put_time(
+        w, o->state == ORDER_CANCELLED ? "cancellationDate" : "completionDate",
+        o->completion_us);
+    if (member_shown(w->view, STR("cancellationReason"))) {
+        json_put_some(w->out, "cancellationReason", o->cancellation_reason);
+    }
     if (member_shown(w->view, STR("errorMessage"))) {
         member_some_raw(w->out, "errorMessage", o->error);
     }
     if (member_shown(w->view, STR("pendingExternal"))) {
         member_some_raw(w->out, "pendingExternal", order_pending(o));
     }
+}
+
+/* What a client sent is ours by its name, or as the order was cancelled. */
+static bool
+is_own(const order_record_t *o, str_t name)
+{
+    return member_among(name, order_own) ||
+           (o->state == ORDER_CANCELLED && str_is(name, "cancellationDate")) ||
+           (o->cancellation_reason.len && str_is(name, "cancellationReason"));
 }
 
 void
@@ -183,7 +197,7 @@ order_to_tmf(buf_t *out, arena_t *a, const order_record_t *o,
     }
     json_each(m, doc)
     {
-        if (member_among(m->name, order_own) || !member_shown(v, m->name)) {
+        if (is_own(o, m->name) || !member_shown(v, m->name)) {
             continue;
         }
         if (m->type == JSON_ARRAY && str_is(m->name, "serviceOrderItem")) {
