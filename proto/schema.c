@@ -43,7 +43,8 @@ const resource_t tmf_resources[] = {
         .api = API_ORDERING,
         .name = "cancelServiceOrder",
         .create = &tmf_cancel_service_order,
-        .standard = METHOD_GET | METHOD_POST,
+        .collection = METHOD_GET | METHOD_POST,
+        .item = METHOD_GET,
     },
     {
         .api = API_ORDERING,

@@ -173,6 +173,8 @@ void once_insert(group_t *g, str_t resource_id);
 /* intake_orders.c */
 void orders_post(group_t *g);
 void orders_remove(group_t *g);
+/* intake_cancel.c */
+void cancellation_post(group_t *g);
 /* intake_reads.c */
 void reads_start(group_t *g);
 void list_start(group_t *g);

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 
 #include "backend/pools/loaded.h"
+#include "backend/store/cancellations.h"
 #include "backend/store/orders.h"
 #include "backend/store/services.h"
+#include "backend/tmf/cancellation.h"
 #include "backend/tmf/entity.h"
 #include "backend/tmf/order.h"
 #include "backend/tmf/service.h"
@@ -80,6 +82,25 @@ find_entity(const reading_t *t, const request_t *r)
 }
 
 static bool
+is_cancellation(const request_t *r)
+{
+    return str_is(r->frame.resource, "cancelServiceOrder");
+}
+
+static bool
+render_cancellation(const reading_t *t, const request_t *r, uuid_t id,
+                    buf_t *out)
+{
+    const cancellation_record_t *c = loaded_cancellation(&t->loaded, id);
+    tmf_view_t v = request_view(r);
+
+    if (c) {
+        cancellation_to_tmf(out, t->loaded.arena, c, &v);
+    }
+    return c != NULL;
+}
+
+static bool
 render(const reading_t *t, const request_t *r, buf_t *out)
 {
     tmf_view_t v = request_view(r);
@@ -91,6 +112,9 @@ render(const reading_t *t, const request_t *r, buf_t *out)
 
     switch (r->api) {
     case API_ORDERING:
+        if (is_cancellation(r)) {
+            return is_uuid && render_cancellation(t, r, id, out);
+        }
         o = is_uuid ? loaded_order(&t->loaded, id) : NULL;
         if (o) {
             order_to_tmf(out, t->loaded.arena, o, &v);
@@ -150,20 +174,43 @@ on_read(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     group_end(g);
 }
 
+/* What has a UUID: the tables that are asked for it. */
+enum { OF_ORDERS, OF_SERVICES, OF_CANCELLATIONS, OF_COUNT };
+
+static int
+table_of(const request_t *r)
+{
+    return r->api == API_INVENTORY ? OF_SERVICES
+           : is_cancellation(r)    ? OF_CANCELLATIONS
+                                   : OF_ORDERS;
+}
+
 void
 reads_start(group_t *g)
 {
+    static const struct {
+        void (*load)(pg_t *pg, arena_t *a, const uuid_t *ids, int n,
+                     pg_result_fn fn, void *ctx);
+        pg_result_fn fn;
+    } tables[OF_COUNT] = {
+        [OF_ORDERS] = {orders_load, loaded_on_orders},
+        [OF_SERVICES] = {services_load, loaded_on_services},
+        [OF_CANCELLATIONS] = {cancellations_load, loaded_on_cancellations},
+    };
     arena_t *a = group_arena(g);
     reading_t *t = g->data = arena_new(a, reading_t);
     size_t n = (size_t) g->count;
-    uuid_t *ids[2] = {arena_array(a, uuid_t, n), arena_array(a, uuid_t, n)};
     str_t *names = arena_array(a, str_t, n), *of = arena_array(a, str_t, n);
-    int id_count[2] = {0, 0}, name_count = 0;
+    uuid_t *ids[OF_COUNT];
+    int id_count[OF_COUNT] = {0}, name_count = 0;
 
     t->loaded.arena = a;
+    for (int k = 0; k < OF_COUNT; k++) {
+        ids[k] = arena_array(a, uuid_t, n);
+    }
     for (int i = 0; i < g->count; i++) {
         const request_t *r = g->requests[i];
-        int k = r->api == API_INVENTORY;
+        int k = table_of(r);
 
         if (r->api == API_CATALOG) {
             of[name_count] = r->frame.resource;
@@ -172,13 +219,11 @@ reads_start(group_t *g)
             id_count[k]++;
         }
     }
-    if (id_count[0]) {
-        orders_load(g->pg, a, ids[0], id_count[0], loaded_on_orders,
-                    &t->loaded);
-    }
-    if (id_count[1]) {
-        services_load(g->pg, a, ids[1], id_count[1], loaded_on_services,
-                      &t->loaded);
+    for (int k = 0; k < OF_COUNT; k++) {
+        if (id_count[k]) {
+            tables[k].load(g->pg, a, ids[k], id_count[k], tables[k].fn,
+                           &t->loaded);
+        }
     }
     if (name_count) {
         entities_load(g->pg, a, of, names, name_count, on_entities, t);
@@ -249,14 +294,18 @@ answer_list(listing_t *t)
         const order_record_t *o = loaded_order(&t->reading.loaded, t->ids[i]);
         const service_record_t *s =
             loaded_service(&t->reading.loaded, t->ids[i]);
+        const cancellation_record_t *c =
+            loaded_cancellation(&t->reading.loaded, t->ids[i]);
 
-        if (!o && !s) {
+        if (!o && !s && !c) {
             continue; /* deleted since the page was cut */
         }
         json_comma(&out);
         shown++;
         if (o) {
             order_to_tmf(&out, a, o, &v);
+        } else if (c) {
+            cancellation_to_tmf(&out, a, c, &v);
         } else {
             service_to_tmf(&out, a, s, &v);
         }
@@ -301,7 +350,10 @@ on_listed(void *ctx, pg_outcome_t outcome, const char *sqlstate,
         answer_list(t);
         return;
     }
-    if (g->requests[0]->api == API_ORDERING) {
+    if (is_cancellation(g->requests[0])) {
+        cancellations_load(g->pg, a, t->ids, t->id_count,
+                           loaded_on_cancellations, &t->reading.loaded);
+    } else if (g->requests[0]->api == API_ORDERING) {
         orders_load(g->pg, a, t->ids, t->id_count, loaded_on_orders,
                     &t->reading.loaded);
     } else {
@@ -349,7 +401,9 @@ list_sql(buf_t *sql, pg_params_t *p, arena_t *a, const request_t *r,
 
     switch (r->api) {
     case API_ORDERING:
-        return orders_list_sql(sql, p, q, LIST_CAP, err);
+        return is_cancellation(r)
+                   ? cancellations_list_sql(sql, p, q, LIST_CAP, err)
+                   : orders_list_sql(sql, p, q, LIST_CAP, err);
     case API_INVENTORY:
         return services_list_sql(sql, p, q, LIST_CAP, err);
     default:

@@ -1,9 +1,10 @@
 /*
- * Orders and services read from the database.
+ * Orders, services and tasks read from the database.
  */
 #include "backend/pools/loaded.h"
 
 #include "backend/domain/tree.h"
+#include "backend/store/cancellations.h"
 #include "backend/store/orders.h"
 #include "backend/store/services.h"
 
@@ -73,6 +74,7 @@ loaded_on_orders(void *ctx, const PGresult *res)
         int to = from + 1;
 
         order_read(res, from, o);
+        o->cancellation_reason = copy(l->arena, o->cancellation_reason);
         o->error = copy(l->arena, o->error);
         o->doc = copy(l->arena, o->doc);
         while (to < n && uuid_eq(pg_uuid(res, to, 0), o->id)) {
@@ -116,6 +118,26 @@ loaded_on_services(void *ctx, const PGresult *res)
     }
 }
 
+void
+loaded_on_cancellations(void *ctx, const PGresult *res)
+{
+    loaded_t *l = ctx;
+    int n = PQntuples(res);
+
+    l->cancellations =
+        arena_array(l->arena, cancellation_record_t, (size_t) n + 1);
+    l->cancellation_count = n;
+    for (int i = 0; i < n; i++) {
+        cancellation_record_t *c = &l->cancellations[i];
+
+        cancellation_read(res, i, c);
+        c->state = copy(l->arena, c->state);
+        c->message = copy(l->arena, c->message);
+        c->error = copy(l->arena, c->error);
+        c->doc = copy(l->arena, c->doc);
+    }
+}
+
 const order_record_t *
 loaded_order(const loaded_t *l, uuid_t id)
 {
@@ -133,6 +155,17 @@ loaded_service(const loaded_t *l, uuid_t id)
     for (int i = 0; i < l->service_count; i++) {
         if (uuid_eq(l->services[i].id, id)) {
             return &l->services[i];
+        }
+    }
+    return NULL;
+}
+
+const cancellation_record_t *
+loaded_cancellation(const loaded_t *l, uuid_t id)
+{
+    for (int i = 0; i < l->cancellation_count; i++) {
+        if (uuid_eq(l->cancellations[i].id, id)) {
+            return &l->cancellations[i];
         }
     }
     return NULL;
