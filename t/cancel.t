@@ -61,6 +61,10 @@ sub is_cancelled {
     is($is->{effectiveCancellationDate}, $done->{cancellationDate},
         'since the order is cancelled');
     like($done->{cancellationDate}, qr/^\d{4}-.*T.*Z$/, 'at a time');
+    is($t->sql('select count(*) from activation a where order_id ='
+                . " '$order' and seq <> (select count(*) from"
+                . ' activation_journal j where j.activation_id = a.id)'),
+        0, 'the journal has no gap');
     $t->wait_for(WAIT,
         sub { states_told($listener, $task) =~ / done$/ }, 'which is told');
     is(states_told($listener, $order),
@@ -206,6 +210,12 @@ subtest 'a call under way' => sub {
     called("/bng/subscriber/$service", 'PUT=1/1');
     $task = cancelling($order->{id});
     is_cancelled($order->{id}, $task->{id}, 'inProgress', 'no answer');
+    is($t->sql(q{select max(at) filter (where event = 'cancel') - max(at)}
+                . q{ filter (where state = 'forward:configureBng' and event =}
+                . q{ 'done') >= interval '2.9 s' from activation_journal}
+                . ' where activation_id in (select id from activation where'
+                . " order_id = '$order->{id}')"),
+        't', 'but waited for: no undo overtakes its command');
     is_clean($service);
 };
 

@@ -1,11 +1,12 @@
 /*
- * Any JSON as a posted serviceOrder: to the domain, and back to a client.
- * What comes back must be JSON, with every item's state in it; an order that
- * is accepted keeps the rules that the domain relies on.
+ * Any JSON as a posted serviceOrder and cancelServiceOrder: to the domain, and
+ * back to a client. What comes back must be JSON, with every item's state in
+ * it; an order that is accepted keeps the rules that the domain relies on.
  */
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "backend/tmf/cancellation.h"
 #include "backend/tmf/order.h"
 
 #define MUST(condition)     \
@@ -80,6 +81,31 @@ show(arena_t *a, const order_record_t *record, bool accepted)
     buf_free(&out);
 }
 
+static void
+show_cancellation(arena_t *a, const json_t *doc, str_t text)
+{
+    tmf_view_t view = {STR("https://h"), STR("v4"), true, NULL};
+    cancellation_record_t task = {.state = STR("done"), .doc = text};
+    cancellation_t asked;
+    tmf_error_t err = {.status = 0};
+    buf_t out;
+
+    if (!cancellation_from_tmf(doc, &asked, &err)) {
+        MUST(err.status == 400 && err.message[0] != '\0');
+        return;
+    }
+    task.order_id = asked.order_id;
+    buf_init(&out, (size_t) 64 << 20);
+    cancellation_to_tmf(&out, a, &task, &view);
+    const json_t *shown = json_parse(a, buf_view(&out), NULL);
+    MUST(shown && str_is(json_text(shown, "state"), "done"));
+    MUST(json_text(json_get(shown, "serviceOrder"), "id").len == UUID_TEXT);
+    buf_reset(&out);
+    cancellation_created_data(&out, a, &task);
+    MUST(json_parse(a, buf_view(&out), NULL));
+    buf_free(&out);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -100,6 +126,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             MUST(err.status == 400 && err.message[0] != '\0');
         }
         show(a, &record, accepted);
+        show_cancellation(a, doc, text);
     }
     arena_free(a);
     return 0;

@@ -92,6 +92,24 @@ makes_an_order_of_its_data(void **state)
 }
 
 static void
+makes_a_task_of_its_data(void **state)
+{
+    (void) state;
+    event_record_t e =
+        record("CancelServiceOrderStateChangeEvent", EVENT_ID,
+               "{\"state\":\"done\",\"serviceOrder\":{\"id\":\"" ORDER_ID
+               "\",\"href\":\"no\",\"name\":\"n\"}}");
+    tmf_view_t v = view_all();
+    const json_t *r = show(&e, STR_NONE, &v);
+
+    assert_at(r, "/event/cancelServiceOrder",
+              "{\"id\":\"" EVENT_ID "\",\"href\":\"https://api.example/"
+              "tmf-api/serviceOrdering/v4/cancelServiceOrder/" EVENT_ID
+              "\",\"state\":\"done\",\"serviceOrder\":{\"id\":"
+              "\"" ORDER_ID "\",\"href\":" ORDER_HREF ",\"name\":\"n\"}}");
+}
+
+static void
 makes_a_service_of_its_data(void **state)
 {
     (void) state;
@@ -266,6 +284,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         CHECK_TEST(wraps_a_whole_resource),
         CHECK_TEST(makes_an_order_of_its_data),
+        CHECK_TEST(makes_a_task_of_its_data),
         CHECK_TEST(makes_a_service_of_its_data),
         CHECK_TEST(makes_a_reference_of_no_data),
         CHECK_TEST(leaves_other_shapes_alone),

@@ -504,6 +504,36 @@ shows_service_and_dates(void **state)
     assert_at(r, "/serviceOrderItem/0/service/href", SERVICE_HREF);
 }
 
+/* What a client wrote under these names is its own until it is ours. */
+static void
+shows_a_cancellation(void **state)
+{
+    (void) state;
+    order_record_t o =
+        record_of("{'cancellationDate':'a','cancellationReason':'b',"
+                  "'serviceOrderItem':[]}",
+                  NULL, 0);
+    tmf_view_t v = view_all();
+    const json_t *r = show(&o, &v);
+
+    assert_at(r, "/cancellationDate", "\"a\"");
+    assert_at(r, "/cancellationReason", "\"b\"");
+    o.state = ORDER_PENDING_CANCELLATION;
+    o.cancellation_reason = STR("late");
+    r = show(&o, &v);
+    assert_at(r, "/cancellationDate", "\"a\"");
+    assert_at(r, "/cancellationReason", "\"late\"");
+    o.state = ORDER_CANCELLED;
+    o.completion_us = NEW_YEAR_2030;
+    r = show(&o, &v);
+    assert_at(r, "/cancellationDate", "\"2030-01-01T00:00:00.000Z\"");
+    assert_at(r, "/completionDate", NULL);
+    assert_null(strstr(out.data, "\"b\""));
+    o.state = ORDER_FAILED;
+    r = show(&o, &v);
+    assert_at(r, "/completionDate", "\"2030-01-01T00:00:00.000Z\"");
+}
+
 static void
 shows_errors_and_waiting(void **state)
 {
@@ -729,6 +759,7 @@ main(void)
         CHECK_TEST(gives_back_what_was_sent),
         CHECK_TEST(hides_what_is_the_servers),
         CHECK_TEST(shows_service_and_dates),
+        CHECK_TEST(shows_a_cancellation),
         CHECK_TEST(shows_errors_and_waiting),
         CHECK_TEST(matches_items_by_id),
         CHECK_TEST(selects_fields),
