@@ -47,14 +47,33 @@ static const order_row_t order_rows[ORDER_STATE_COUNT] = {
                                     BIT(ORDER_CANCELLED) | BIT(ORDER_FAILED)},
 };
 
-static const char *const service_names[SERVICE_STATE_COUNT] = {
-    [SERVICE_FEASIBILITY_CHECKED] = "feasibilityChecked",
-    [SERVICE_DESIGNED] = "designed",
-    [SERVICE_RESERVED] = "reserved",
-    [SERVICE_INACTIVE] = "inactive",
-    [SERVICE_ACTIVE] = "active",
-    [SERVICE_SUSPENDED] = "suspended",
-    [SERVICE_TERMINATED] = "terminated",
+typedef struct {
+    const char *name;
+    bool initial, removable;
+    unsigned to; /* its own bit: other attributes may be changed in it */
+} service_row_t;
+
+#define TO(s) BIT(SERVICE_##s)
+
+static const service_row_t service_rows[SERVICE_STATE_COUNT] = {
+    [SERVICE_FEASIBILITY_CHECKED] = {"feasibilityChecked", true, true,
+                                     TO(FEASIBILITY_CHECKED) | TO(DESIGNED) |
+                                         TO(RESERVED) | TO(INACTIVE) |
+                                         TO(ACTIVE)},
+    [SERVICE_DESIGNED] = {"designed", true, true,
+                          TO(DESIGNED) | TO(RESERVED) | TO(INACTIVE) |
+                              TO(ACTIVE)},
+    [SERVICE_RESERVED] = {"reserved", true, true,
+                          TO(RESERVED) | TO(DESIGNED) | TO(INACTIVE) |
+                              TO(ACTIVE)},
+    [SERVICE_INACTIVE] = {"inactive", true, true,
+                          TO(INACTIVE) | TO(ACTIVE) | TO(TERMINATED)},
+    [SERVICE_ACTIVE] = {"active", true, false,
+                        TO(ACTIVE) | TO(INACTIVE) | TO(SUSPENDED) |
+                            TO(TERMINATED)},
+    [SERVICE_SUSPENDED] = {"suspended", false, false,
+                           TO(SUSPENDED) | TO(ACTIVE) | TO(TERMINATED)},
+    [SERVICE_TERMINATED] = {"terminated", false, true, TO(ACTIVE)},
 };
 
 static const char *const action_names[ACTION_COUNT] = {
@@ -63,18 +82,6 @@ static const char *const action_names[ACTION_COUNT] = {
     [ACTION_DELETE] = "delete",
     [ACTION_NO_CHANGE] = "noChange",
 };
-
-/* The index of a name in a table, or -1. */
-static int
-find_name(const char *const *names, int n, str_t name)
-{
-    for (int i = 0; i < n; i++) {
-        if (str_is(name, names[i])) {
-            return i;
-        }
-    }
-    return -1;
-}
 
 const char *
 order_state_name(order_state_t s)
@@ -158,19 +165,37 @@ order_state_cancelling(order_state_t derived)
 const char *
 service_state_name(service_state_t s)
 {
-    return service_names[s];
+    return service_rows[s].name;
 }
 
 bool
 service_state_parse(str_t name, service_state_t *ret)
 {
-    int i = find_name(service_names, SERVICE_STATE_COUNT, name);
-
-    if (i < 0) {
-        return false;
+    for (int i = 0; i < SERVICE_STATE_COUNT; i++) {
+        if (str_is(name, service_rows[i].name)) {
+            *ret = (service_state_t) i;
+            return true;
+        }
     }
-    *ret = (service_state_t) i;
-    return true;
+    return false;
+}
+
+bool
+service_state_initial(service_state_t s)
+{
+    return service_rows[s].initial;
+}
+
+bool
+service_state_may(service_state_t from, service_state_t to)
+{
+    return (service_rows[from].to & BIT(to)) != 0;
+}
+
+bool
+service_state_removable(service_state_t s)
+{
+    return service_rows[s].removable;
 }
 
 const char *
@@ -182,11 +207,11 @@ action_name(action_t a)
 bool
 action_parse(str_t name, action_t *ret)
 {
-    int i = find_name(action_names, ACTION_COUNT, name);
-
-    if (i < 0) {
-        return false;
+    for (int i = 0; i < ACTION_COUNT; i++) {
+        if (str_is(name, action_names[i])) {
+            *ret = (action_t) i;
+            return true;
+        }
     }
-    *ret = (action_t) i;
-    return true;
+    return false;
 }

@@ -62,6 +62,21 @@ typedef enum {
 
 const char *service_state_name(service_state_t s);
 bool service_state_parse(str_t name, service_state_t *ret);
+/*
+ * The life cycle of an inventory record as its owner may write it (TMF-FACTS
+ * 8.4: TM Forum's diagram, and MEF's inactive to terminated). suspended has no
+ * published moves: to and from active, and to terminated. Activations go their
+ * own ways: their machines say what is deployed.
+ */
+/* May a record begin in it? */
+bool service_state_initial(service_state_t s);
+/* May it go from one to the other? From a state to itself: may its other
+ * attributes be changed? (Not when it is terminated.) */
+bool service_state_may(service_state_t from, service_state_t to);
+/* May the record of a service in it be removed? What is active or suspended
+ * is on the network, and ends first ("terminated, by delete": that of an
+ * order, or a terminated that is written into the record). */
+bool service_state_removable(service_state_t s);
 
 /* OrderItemActionType */
 typedef enum {

@@ -187,6 +187,71 @@ test_derive_is_symmetric(void **ctx)
     }
 }
 
+/* TMF-FACTS 8.4, row by row: where a record may go, "" for the create. */
+static const struct {
+    const char *from, *to;
+} service_moves[] = {
+    {"", "feasibilityChecked designed reserved inactive active"},
+    {"feasibilityChecked",
+     "feasibilityChecked designed reserved inactive active"},
+    {"designed", "designed reserved inactive active"},
+    {"reserved", "reserved designed inactive active"},
+    {"inactive", "inactive active terminated"},
+    {"active", "active inactive suspended terminated"},
+    {"suspended", "suspended active terminated"},
+    {"terminated", "active"},
+};
+
+static bool
+stands_in(const char *list, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (const char *p = list; (p = strstr(p, name)) != NULL; p += n) {
+        if ((p == list || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+test_service_moves(void **ctx)
+{
+    (void) ctx;
+    assert_int_equal(sizeof(service_moves) / sizeof(service_moves[0]),
+                     SERVICE_STATE_COUNT + 1);
+    for (size_t i = 0; i <= SERVICE_STATE_COUNT; i++) {
+        service_state_t from = SERVICE_ACTIVE;
+        bool create = service_moves[i].from[0] == '\0';
+
+        assert_true(create ||
+                    service_state_parse(str_of(service_moves[i].from), &from));
+        for (int k = 0; k < SERVICE_STATE_COUNT; k++) {
+            service_state_t to = (service_state_t) k;
+            bool may = stands_in(service_moves[i].to, service_state_name(to));
+
+            if (may != (create ? service_state_initial(to)
+                               : service_state_may(from, to))) {
+                fail_msg("\"%s\" to \"%s\"", service_moves[i].from,
+                         service_state_name(to));
+            }
+        }
+    }
+}
+
+static void
+test_service_removable(void **ctx)
+{
+    (void) ctx;
+    for (int i = 0; i < SERVICE_STATE_COUNT; i++) {
+        service_state_t s = (service_state_t) i;
+
+        assert_int_equal(service_state_removable(s),
+                         s != SERVICE_ACTIVE && s != SERVICE_SUSPENDED);
+    }
+}
+
 int
 main(void)
 {
@@ -197,6 +262,8 @@ main(void)
         cmocka_unit_test(test_moves),
         cmocka_unit_test(test_derive),
         cmocka_unit_test(test_derive_is_symmetric),
+        cmocka_unit_test(test_service_moves),
+        cmocka_unit_test(test_service_removable),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
