@@ -7,13 +7,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <strings.h>
 
+#include "backend/tmf/characteristics.h"
 #include "proto/schema.h"
-
-/* Of one service; far above any catalog, and it bounds the look-ups. */
-#define SERVICE_MAX_CHARACTERISTICS 1024
 
 #define ITEM_MAX_DEPENDS \
     ((int) (sizeof(((order_item_t *) NULL)->depends) / sizeof(int)))
@@ -83,104 +80,18 @@ get(const json_t *o, const char *name)
     return v && v->type != JSON_NULL ? v : NULL;
 }
 
-static int
-compare_names(const void *a, const void *b)
-{
-    const str_t *x = a, *y = b;
-    size_t len = x->len < y->len ? x->len : y->len;
-    int order = len ? memcmp(x->data, y->data, len) : 0;
-
-    return order ? order : (x->len > y->len) - (x->len < y->len);
-}
-
-/* Every entry has a name of its own and a value. */
-static bool
-check_characteristics(const reader_t *r, int item, const json_t *list)
-{
-    str_t *names = arena_array(r->arena, str_t, (size_t) list->count);
-    char suffix[64];
-    int n = 0;
-
-    json_each(c, list)
-    {
-        names[n] = json_text(c, "name");
-        snprintf(suffix, sizeof(suffix), "/service/serviceCharacteristic/%d",
-                 n);
-        if (names[n].len == 0 || !json_get(c, "value")) {
-            return refuse(r, TMF_CODE_FIELD_MISSING, item, suffix,
-                          "a characteristic needs a name and a value");
-        }
-        n++;
-    }
-    qsort(names, (size_t) n, sizeof(str_t), compare_names);
-    for (int i = 1; i < n; i++) {
-        if (str_eq(names[i - 1], names[i])) {
-            return refuse(r, TMF_CODE_FIELD_INVALID, item,
-                          "/service/serviceCharacteristic",
-                          "characteristic \"%.*s\" is given twice",
-                          STR_FMT(names[i]));
-        }
-    }
-    return true;
-}
-
-/* {"name":value,...} out of the slices of a checked list. */
-static str_t
-characteristics_object(arena_t *a, const json_t *list)
-{
-    size_t len = 2;
-
-    json_each(c, list)
-    {
-        len +=
-            json_get(c, "name")->raw.len + json_get(c, "value")->raw.len + 2;
-    }
-    char *text = arena_alloc(a, len), *p = text;
-    *p++ = '{';
-    json_each(c, list)
-    {
-        str_t name = json_get(c, "name")->raw;
-        str_t value = json_get(c, "value")->raw;
-
-        memcpy(p, name.data, name.len);
-        p += name.len;
-        *p++ = ':';
-        memcpy(p, value.data, value.len);
-        p += value.len;
-        *p++ = ',';
-    }
-    if (list->child) {
-        p--; /* over the last comma */
-    }
-    *p++ = '}';
-    return (str_t){text, (size_t) (p - text)};
-}
-
 static bool
 read_characteristics(const reader_t *r, int item)
 {
     order_item_t *ret = &r->items[item];
-    const json_t *list = get(ret->service, "serviceCharacteristic");
+    char pointer[POINTER_MAX], whole[2 * POINTER_MAX];
 
-    ret->characteristics = STR("{}");
-    if (!list) {
-        return true;
-    }
-    if (list->type != JSON_ARRAY) {
-        return refuse(r, TMF_CODE_FIELD_INVALID, item,
-                      "/service/serviceCharacteristic",
-                      "serviceCharacteristic must be a list");
-    }
-    if (list->count > SERVICE_MAX_CHARACTERISTICS) {
-        return refuse(
-            r, TMF_CODE_FIELD_INVALID, item, "/service/serviceCharacteristic",
-            "more than %d characteristics", SERVICE_MAX_CHARACTERISTICS);
-    }
-    if (!check_characteristics(r, item, list)) {
-        return false;
-    }
-    ret->characteristics = characteristics_object(r->arena, list);
-    return true;
+    item_pointer(r, item, pointer);
+    snprintf(whole, sizeof(whole), "%s/service/serviceCharacteristic",
+             pointer);
+    return characteristics_from_tmf(r->arena,
+                                    get(ret->service, "serviceCharacteristic"),
+                                    whole, &ret->characteristics, r->err);
 }
 
 static bool
