@@ -81,6 +81,8 @@ typedef struct {
 
 extern const resource_t tmf_resources[]; /* ends with name NULL */
 extern const object_schema_t tmf_error;  /* what error.h prints */
+/* TMF638 v5 ServiceOperatingStatusType; ends with NULL. */
+extern const char *const tmf_operating_statuses[];
 
 /* "ordering", "inventory", "catalog": stream names and metrics. */
 const char *api_name(api_t api);

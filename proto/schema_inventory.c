@@ -1,8 +1,21 @@
 /*
  * TMF638 Service Inventory v4.0.0: service. Its sub-resources ask for more
- * than those of the same name in TMF641.
+ * than those of the same name in TMF641. serviceDate is any text there; it is
+ * a date-time in v5 and in all samples, and lists compare it as one.
  */
 #include "proto/schema_tables.h"
+
+const char *const tmf_operating_statuses[] = {
+    "pending", "configured", "starting", "running", "degraded", "failed",
+    "limited", "stopping",   "stopped",  "unknown", NULL,
+};
+
+/* As v5 has them: an activation may suspend a service, and what is shown is
+ * taken back. */
+static const char *const states[] = {
+    "feasibilityChecked", "designed",   "reserved", "inactive", "active",
+    "suspended",          "terminated", NULL,
+};
 
 static const object_schema_t service_ref_or_value;
 
@@ -92,11 +105,6 @@ static const object_schema_t service_ref_or_value = {
 };
 
 /* TMF638 v5's, which v4 does not have. */
-static const char *const operating_statuses[] = {
-    "pending", "configured", "starting", "running", "degraded", "failed",
-    "limited", "stopping",   "stopped",  "unknown", NULL,
-};
-
 static const object_schema_t external_identifier = {
     "ExternalIdentifier",
     (const attr_schema_t[]){
@@ -112,14 +120,14 @@ static const object_schema_t external_identifier = {
 const object_schema_t tmf_service = {
     "Service",
     (const attr_schema_t[]){
-        ENUM("state", REQUIRED, tmf_service_states),
+        ENUM("state", REQUIRED, states),
         OBJECT("serviceSpecification", ATTR_MANDATORY,
                &tmf_service_specification_ref),
         TEXT("id", OURS),
         TEXT("href", OURS),
-        TEXT("serviceDate", ATTR_FIXED),
+        INSTANT("serviceDate", ATTR_FIXED),
         SERVICE_ATTRS,
-        OWN_ENUM("operatingStatus", OURS, operating_statuses,
+        OWN_ENUM("operatingStatus", 0, tmf_operating_statuses,
                  "TMF638 v5: how it runs, beside its state"),
         {"externalIdentifier", ATTR_OBJECT, ATTR_LIST, &external_identifier,
          NULL, NULL, "TMF638 v5: what others know it by, and our key"},

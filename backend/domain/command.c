@@ -16,10 +16,6 @@ static const char *const reserved_headers[] = {
 static const char *const methods[] = {"GET",   "POST",   "PUT",
                                       "PATCH", "DELETE", NULL};
 
-static const char *const operating_statuses[] = {
-    "pending", "configured", "starting", "running", "degraded", "failed",
-    "limited", "stopping",   "stopped",  "unknown", NULL};
-
 static const char *
 find_text(const char *const *list, str_t s)
 {
@@ -359,7 +355,7 @@ definition_inventory(definition_t *d, const json_t *v)
         str_t status = definition_text(d, v, "operatingStatus");
 
         change->operating_status = status;
-        if (status.len > 0 && !find_text(operating_statuses, status)) {
+        if (status.len > 0 && !operating_status_known(status)) {
             definition_error(
                 d, definition_line(d, json_get(v, "operatingStatus")),
                 "\"%.*s\" is not an operating status", STR_FMT(status));

@@ -198,6 +198,17 @@ service_state_removable(service_state_t s)
     return service_rows[s].removable;
 }
 
+bool
+operating_status_known(str_t name)
+{
+    for (const char *const *p = tmf_operating_statuses; *p; p++) {
+        if (str_is(name, *p)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *
 action_name(action_t a)
 {

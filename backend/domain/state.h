@@ -4,7 +4,7 @@
 #ifndef TURNUP_DOMAIN_STATE_H
 #define TURNUP_DOMAIN_STATE_H
 
-#include "proto/str.h"
+#include "proto/schema.h"
 
 /* TMF641 ServiceOrderStateType and ServiceOrderItemStateType, and
  * pendingExternal (seed 1, lifecycle table), which the strict profile shows
@@ -77,6 +77,8 @@ bool service_state_may(service_state_t from, service_state_t to);
  * is on the network, and ends first ("terminated, by delete": that of an
  * order, or a terminated that is written into the record). */
 bool service_state_removable(service_state_t s);
+/* TMF638 v5 ServiceOperatingStatusType, ours in v4. */
+bool operating_status_known(str_t name);
 
 /* OrderItemActionType */
 typedef enum {

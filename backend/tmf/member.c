@@ -132,10 +132,8 @@ value_type(const json_t *value)
     return NULL;
 }
 
-/* The client's entry for a characteristic. The search goes on behind the one
- * found last, because both lists are in the same order as a rule. */
-static const json_t *
-find_described(const json_t *described, str_t name, const json_t **last)
+const json_t *
+member_described(const json_t *described, str_t name, const json_t **last)
 {
     const json_t *start = *last && (*last)->next ? (*last)->next
                           : described            ? described->child
@@ -169,7 +167,7 @@ member_characteristics(buf_t *out, const json_t *values,
     buf_char(out, '[');
     json_each(value, values)
     {
-        const json_t *entry = find_described(described, value->name, &last);
+        const json_t *entry = member_described(described, value->name, &last);
         const char *type = value_type(value);
 
         json_comma(out);

@@ -27,6 +27,11 @@ void member_copy(buf_t *out, const json_t *member);
 /* The wire's name of an order's or item's state. */
 const char *member_order_state(order_state_t s, const tmf_view_t *v);
 
+/* The entry of that name in a list of characteristics, or NULL. The search
+ * goes on behind *last, the entry found before (NULL at first), because lists
+ * that are compared are in the same order as a rule. */
+const json_t *member_described(const json_t *described, str_t name,
+                               const json_t **last);
 /*
  * "serviceCharacteristic":[{"name","value",...}] of an object name → value.
  * described: the client's list, or NULL: what it said about a characteristic

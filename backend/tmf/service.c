@@ -153,12 +153,15 @@ put_true(const writer_t *w, const char *name)
     put_bool_or(w, name, true);
 }
 
+/* Of a specification that is not in the catalog a client knows more: of
+ * services that were activated elsewhere. */
 static void
 put_specification(const writer_t *w, const char *name)
 {
-    static const char *const ours[] = {"id", "href", "version", NULL};
+    static const char *const ours[] = {"id", "version", NULL};
     const service_record_t *s = w->service;
     const json_t *v = sent(w, name, JSON_OBJECT);
+    bool known = s->spec_name.len > 0;
 
     if (s->spec_id.len == 0) {
         return;
@@ -166,14 +169,17 @@ put_specification(const writer_t *w, const char *name)
     json_name(w->out, name);
     buf_char(w->out, '{');
     json_put_text(w->out, "id", s->spec_id);
-    member_href(w->out, "href", w->view, API_CATALOG, "serviceSpecification",
-                s->spec_id);
+    if (known || !json_get(v, "href")) {
+        member_href(w->out, "href", w->view, API_CATALOG,
+                    "serviceSpecification", s->spec_id);
+    }
     json_put_some(w->out, "version", s->spec_version);
     json_put_some(w->out, "name", s->spec_name);
     json_each(m, v)
     {
-        bool named = s->spec_name.len > 0 && str_is(m->name, "name");
-        if (!named && !member_among(m->name, ours)) {
+        bool catalogs =
+            known && (str_is(m->name, "name") || str_is(m->name, "href"));
+        if (!catalogs && !member_among(m->name, ours)) {
             member_copy(w->out, m);
         }
     }
@@ -201,8 +207,8 @@ put_resources(const writer_t *w, const char *name)
 }
 
 /* A client that sends back what it once got here sends ours, too. */
-static bool
-is_our_key(const json_t *identifier)
+bool
+service_is_key(const json_t *identifier)
 {
     return str_is(json_text(identifier, "owner"), KEY_OWNER) &&
            str_is(json_text(identifier, "externalIdentifierType"), KEY_TYPE);
@@ -227,7 +233,7 @@ put_identifiers(const writer_t *w, const char *name)
     }
     json_each(identifier, v)
     {
-        if (!is_our_key(identifier)) {
+        if (!service_is_key(identifier)) {
             json_comma(w->out);
             buf_str(w->out, identifier->raw);
         }
@@ -235,11 +241,15 @@ put_identifiers(const writer_t *w, const char *name)
     json_end(w->out, ']');
 }
 
-static bool
-is_our_item(const json_t *item, str_t order, str_t id)
+bool
+service_is_order_item(const json_t *item, const service_record_t *s)
 {
-    return str_eq(json_text(item, "serviceOrderId"), order) &&
-           str_eq(json_text(item, "itemId"), id);
+    uuid_t order;
+
+    return !uuid_is_nil(s->order_id) &&
+           uuid_parse(json_text(item, "serviceOrderId"), &order) &&
+           uuid_eq(order, s->order_id) &&
+           str_eq(json_text(item, "itemId"), s->item_id);
 }
 
 static void
@@ -266,7 +276,7 @@ put_order_item(const writer_t *w, const char *name)
     }
     json_each(item, v)
     {
-        if (!is_our_item(item, order, s->item_id)) {
+        if (!service_is_order_item(item, s)) {
             json_comma(w->out);
             buf_str(w->out, item->raw);
         }
@@ -377,10 +387,8 @@ service_to_tmf(buf_t *out, arena_t *a, const service_record_t *s,
 }
 
 void
-service_change_data(buf_t *out, const service_record_t *s,
-                    const char *field_path)
+service_change_members(buf_t *out, const service_record_t *s)
 {
-    buf_char(out, '{');
     json_put_some(out, "name", s->name);
     json_put_text(out, "state", str_of(service_state_name(s->state)));
     json_put_some(out, "operatingStatus", s->operating_status);
@@ -394,6 +402,14 @@ service_change_data(buf_t *out, const service_record_t *s,
     }
     /* An object here, TMF's list when the event is shown (event.c). */
     member_some_raw(out, "serviceCharacteristic", s->characteristics);
+}
+
+void
+service_change_data(buf_t *out, const service_record_t *s,
+                    const char *field_path)
+{
+    buf_char(out, '{');
+    service_change_members(out, s);
     json_put_some(out, "fieldPath", str_of(field_path));
     json_end(out, '}');
 }

@@ -1,12 +1,14 @@
 /*
- * TMF638 service, v4, from an instance and its configuration.
+ * TMF638 service, v4, from an instance and its configuration, and back.
  */
 #ifndef TURNUP_TMF_SERVICE_H
 #define TURNUP_TMF_SERVICE_H
 
 #include "backend/base/json.h"
 #include "backend/domain/record.h"
+#include "backend/domain/specification.h"
 #include "backend/tmf/view.h"
+#include "proto/error.h"
 
 /*
  * The service as JSON: what the order's service object held and the domain
@@ -25,5 +27,46 @@ void service_to_tmf(buf_t *out, arena_t *a, const service_record_t *s,
  * NULL, the attribute that changed (record.h). */
 void service_change_data(buf_t *out, const service_record_t *s,
                          const char *field_path);
+/* The same without its braces, and without that attribute. */
+void service_change_members(buf_t *out, const service_record_t *s);
+
+/*
+ * The service that a client's document is (service_read.c). What the inventory
+ * has columns for goes to *ret: state, operating status, name, category,
+ * service type, specification, characteristics, resources, and created_us
+ * where there is a serviceDate (else NO_TIME); everything else to its doc. The
+ * rest of *ret is left alone. Memory from a or of doc.
+ *
+ * false with *err 400: a state or an operating status that is none, no
+ * specification, characteristics that are not such a list, a serviceDate that
+ * is no date-time. All else was checked by the tables (proto/schema.h).
+ */
+bool service_from_tmf(arena_t *a, const json_t *doc, service_record_t *ret,
+                      tmf_error_t *err);
+/*
+ * The same of what a PATCH has made of a service. shown: the service as it was
+ * shown in full; what stands in doc as it was shown there stays as it was
+ * stored: a default stays a default, what is derived from the state goes on
+ * being derived. But startDate stays what it was, whatever is changed.
+ * *ret begins as a copy of was. false with *err 400 also for a change of the
+ * inventory's own key in externalIdentifier.
+ */
+bool service_from_patch(arena_t *a, const service_record_t *was,
+                        const json_t *shown, const json_t *doc,
+                        service_record_t *ret, tmf_error_t *err);
+/* Where what a specification finds wrong with the characteristics stands in
+ * the document: "/serviceCharacteristic/2/value/..." */
+void service_characteristic_error(const json_t *doc,
+                                  const specification_error_t *fault,
+                                  tmf_error_t *err);
+/* Event data of a PATCH: what service_change_data() has, and what else is
+ * shown differently after it; null: shown no more. false: nothing but the
+ * state is. */
+bool service_patch_data(buf_t *out, const service_record_t *s,
+                        const json_t *before, const json_t *after);
+
+/* Entries that service_to_tmf() puts in by itself. */
+bool service_is_key(const json_t *identifier);
+bool service_is_order_item(const json_t *item, const service_record_t *s);
 
 #endif

@@ -24,6 +24,8 @@
 #define MINIMUM          "\"id\":\"1\",\"action\":\"add\",\"service\":{}"
 #define ITEM_PLUS(attr)  ITEM(MINIMUM "," attr)
 #define ORDER_PLUS(attr) "{\"serviceOrderItem\":[{" MINIMUM "}]," attr "}"
+#define SERVICE_638_WITH(more) \
+    "{\"state\":\"active\",\"serviceSpecification\":{\"id\":\"S\"}," more "}"
 #define SERVICE(attrs) \
     ITEM("\"id\":\"1\",\"action\":\"add\",\"service\":{" attrs "}")
 
@@ -168,6 +170,10 @@ static const struct {
      "{\"serviceOrderItem\":[{" MINIMUM ",\"state\":\"inProgress\"}]}"},
     {SPEC, true, "{\"validFor\":{\"endDateTime\":null}}"},
     {SPEC, true, "{\"targetEntitySchema\":{\"@type\":\"T\"}}"},
+    {SERVICE_638, false, SERVICE_638_WITH("\"operatingStatus\":\"degraded\"")},
+    {SERVICE_638, false,
+     SERVICE_638_WITH("\"version\":7,\"versionEndDate\":7")},
+    {SERVICE_638, true, "{\"state\":\"suspended\",\"versionEndDate\":7}"},
     {SERVICE_638, true, "{\"serviceSpecification\":{\"version\":\"2\"}}"},
 };
 
@@ -342,6 +348,14 @@ static const struct {
     {HUB, false, "{\"callback\":7}", INVALID, "/callback", "URL"},
     {HUB, false, "{\"callback\":\"http://h\",\"query\":1}", INVALID, "/query",
      "a string"},
+    {SERVICE_638, false, SERVICE_638_WITH("\"operatingStatus\":\"broken\""),
+     INVALID, "/operatingStatus", "one of pending, configured"},
+    {SERVICE_638, true, "{\"operatingStatus\":7}", INVALID, "/operatingStatus",
+     "one of pending"},
+    {SERVICE_638, false, SERVICE_638_WITH("\"serviceDate\":\"today\""),
+     INVALID, "/serviceDate", "RFC 3339"},
+    {SERVICE_638, true, "{\"state\":\"retired\"}", INVALID, "/state",
+     "suspended"},
     {SERVICE_638, false, "{\"serviceSpecification\":{\"id\":\"S1\"}}", MISSING,
      "/state", "mandatory"},
     {SERVICE_638, false,
