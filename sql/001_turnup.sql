@@ -199,15 +199,17 @@ CREATE TABLE entity_instance_configuration (
     category         text,
     service_type     text,
     spec_id          text NOT NULL,
-    spec_version     text NOT NULL,
+    spec_version     text, -- null: of a specification that is not in the catalog
     state            service_state NOT NULL,
     operating_status text,
     characteristics  json NOT NULL,
     resources        json, -- supportingResource[]
-    doc              json, -- the service as ordered: what the domain does not use
-    order_id         uuid NOT NULL,
-    item_id          text NOT NULL
+    doc              json, -- of the client's service: what the domain does not use
+    order_id         uuid, -- the last one that changed it; null: none ever did
+    item_id          text
 ) WITH (fillfactor = 70);
+CREATE INDEX entity_configuration_instance ON entity_instance_configuration
+    (instance_id);
 CREATE UNIQUE INDEX entity_configuration_current ON entity_instance_configuration
     (instance_id) WHERE timeline = 'CURRENT';
 CREATE UNIQUE INDEX entity_configuration_pending ON entity_instance_configuration

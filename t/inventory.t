@@ -137,6 +137,7 @@ subtest 'a modify, while it is under way and afterwards' => sub {
     is($after->{version},  $pending->{id}, 'the very same one');
     isnt($after->{version}, $before->{version}, 'another version');
     is($after->{state},    'active', 'the service stays active');
+    is($after->{operatingStatus}, 'running', 'and running');
     is($after->{id}, $before->{id}, 'under its id');
     is($after->{externalIdentifier}[0]{id},
         $before->{externalIdentifier}[0]{id}, 'and its key');

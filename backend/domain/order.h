@@ -48,14 +48,18 @@ typedef struct {
  * depends on its own parent or child. true: fine. */
 bool order_check_dependencies(const order_t *o, order_error_t *err);
 
-/* What a service looks like now, for modify and delete. */
+/* What a service looks like now, for those who are to change it. */
 typedef struct {
     uuid_t id;
     bool exists;
-    bool busy; /* another order is changing it */
+    bool busy;       /* another order is changing it */
+    uuid_t order_id; /* that one */
     service_state_t state;
     str_t spec_id, spec_version;
     str_t characteristics; /* JSON object */
+    uuid_t configuration_id;
+    str_t version;  /* of the configuration's row: the same, nothing changed */
+    int64_t now_us; /* of the database, when it was read */
 } service_now_t;
 
 /* Where the plan looks: memory only (law 9). */

@@ -84,6 +84,8 @@ insert_configuration(batch_t *b, work_t *w, const char *timeline)
     rows_some(r, w->service_doc);
     rows_uuid(r, w->order_id);
     rows_text(r, w->item_id);
+    rows_time(r, PG_NO_TIME);
+    rows_time(r, PG_NO_TIME);
     w->in_inventory = true;
 }
 
@@ -112,6 +114,8 @@ write_add(batch_t *b, member_t *m)
         }
         rows_uuid(&b->inventory.instances, w->service_id);
         rows_text(&b->inventory.instances, STR("{}"));
+        rows_text(&b->inventory.instances, STR_NONE);
+        rows_time(&b->inventory.instances, PG_NO_TIME);
         insert_configuration(b, w, "CURRENT");
         tell_service(b, w, "ServiceCreateEvent", NULL);
         return;

@@ -193,7 +193,10 @@ set_configuration(work_t *w, const activation_record_t *r)
                                 : now ? r->current_state
                                       : STR_NONE,
                                 SERVICE_RESERVED);
-    w->operating_status = copy(w, own ? r->own_operating : STR_NONE);
+    w->operating_status =
+        copy(w, own                                 ? r->own_operating
+                : now && w->action == ACTION_MODIFY ? r->current_operating
+                                                    : STR_NONE);
     w->resources = copy(w, own   ? r->own_resources
                            : now ? r->current_resources
                                  : STR_NONE);
@@ -208,8 +211,13 @@ set_configuration(work_t *w, const activation_record_t *r)
     if (w->action == ACTION_DELETE) {
         w->configuration_id = r->current_id;
     }
-    if (now && !w->name.len) {
-        w->name = copy(w, r->current_name);
+    if (now) { /* what the order does not speak of stays */
+        w->name = w->name.len ? w->name : copy(w, r->current_name);
+        w->category =
+            w->category.len ? w->category : copy(w, r->current_category);
+        w->service_type = w->service_type.len
+                              ? w->service_type
+                              : copy(w, r->current_service_type);
     }
     if (now && w->action == ACTION_MODIFY && !r->run.len) {
         w->service_doc = copy(w, r->current_doc);

@@ -212,6 +212,8 @@ add_activation(group_t *g, writing_t *w, post_t *p, int i, uuid_t activation,
     if (item->action != ACTION_ADD) {
         rows_uuid(&w->changes, p->service_ids[i]);
         rows_uuid(&w->changes, activation);
+        rows_uuid(&w->changes, p->services[i].configuration_id);
+        rows_text(&w->changes, p->services[i].version);
     }
 }
 

@@ -94,6 +94,7 @@ take_now(posting_t *t, arena_t *a, service_now_t *now)
     now->spec_id = arena_str(a, now->spec_id);
     now->spec_version = arena_str(a, now->spec_version);
     now->characteristics = arena_str(a, now->characteristics);
+    now->version = arena_str(a, now->version);
     for (int i = 0; i < t->count; i++) {
         for (int k = 0; k < t->posts[i].order.item_count; k++) {
             if (t->posts[i].order.items[k].action != ACTION_ADD &&
@@ -308,6 +309,33 @@ plan(group_t *g)
     return true;
 }
 
+/* Nobody writes the records of services that orders are going to change
+ * between the look at them and the order's entry (services_lock). */
+static void
+lock_services(group_t *g)
+{
+    posting_t *t = g->data;
+    uuid_t *ids;
+    int n = 0, most = 0;
+
+    for (int i = 0; i < t->count; i++) {
+        most += t->posts[i].order.item_count;
+    }
+    ids = arena_array(group_arena(g), uuid_t, (size_t) most);
+    for (int i = 0; i < t->count; i++) {
+        const post_t *p = &t->posts[i];
+
+        for (int k = 0; p->accepted && k < p->order.item_count; k++) {
+            if (p->services[k].exists && p->plan[k].active) {
+                ids[n++] = p->service_ids[k];
+            }
+        }
+    }
+    if (n) {
+        services_lock(g->pg, group_arena(g), ids, n);
+    }
+}
+
 static void
 write_orders(group_t *g)
 {
@@ -321,6 +349,7 @@ write_orders(group_t *g)
     order_rows_init(&w.orders, a);
     service_changes_init(&w.changes, a);
     hints_init(&t->hints, a);
+    lock_services(g);
     for (int i = 0; i < t->count; i++) {
         if (uuid_is_nil(t->posts[i].existing)) {
             order_rows_add(g, &w, &t->posts[i], now);

@@ -30,7 +30,8 @@ const char sql_activation_load[] =
     " o.order_date, s.start_at, s.item_count,"
     " c.id, c.characteristics, c.resources, c.state, c.doc, c.name,"
     " w.id, w.characteristics, w.resources, w.state, w.operating_status,"
-    " clock_timestamp(), s.cancellation"
+    " clock_timestamp(), s.cancellation,"
+    " c.category, c.service_type, c.operating_status"
     " FROM activation a"
     " JOIN service_order_item i"
     "  ON i.order_id = a.order_id AND i.item_id = a.item_id"
@@ -160,6 +161,9 @@ activation_read(const PGresult *res, int row, activation_record_t *r)
     r->own_operating = pg_text(res, row, 36);
     r->now_us = pg_time(res, row, 37);
     r->cancellation = pg_uuid(res, row, 38);
+    r->current_category = pg_text(res, row, 39);
+    r->current_service_type = pg_text(res, row, 40);
+    r->current_operating = pg_text(res, row, 41);
 }
 
 void

@@ -29,7 +29,8 @@ typedef struct {
     bool has_current;
     uuid_t current_id;
     str_t current_characteristics, current_resources, current_state;
-    str_t current_doc, current_name;
+    str_t current_doc, current_name, current_category, current_service_type;
+    str_t current_operating;
     /* the configuration this activation writes, when it exists already */
     bool has_own;
     str_t own_characteristics, own_resources, own_state, own_operating;

@@ -36,6 +36,14 @@ const char sql_resource_release[] =
     " since = NULL FROM unnest($1::text[], $2::uuid[]) AS u(pool, holder)"
     " WHERE r.holder = u.holder AND r.pool = u.pool";
 
+const char sql_resource_release_all[] =
+    "UPDATE resource_allocation SET holder = NULL, claim = NULL, since = NULL"
+    " WHERE holder = $1::uuid";
+
+const char sql_resource_held[] =
+    "SELECT pool, value FROM resource_allocation WHERE holder = $1::uuid"
+    " ORDER BY pool, value LIMIT 1";
+
 void
 allocation_rows_init(rows_t *r, arena_t *a)
 {
@@ -67,4 +75,24 @@ void
 resources_release(const rows_t *r, pg_t *pg, arena_t *a)
 {
     rows_exec(r, pg, STATEMENT_resource_release, a, NULL, NULL);
+}
+
+void
+resources_release_all(pg_t *pg, arena_t *a, uuid_t holder)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    pg_add_uuid(&p, holder);
+    pg_exec(pg, STATEMENT_resource_release_all, &p, NULL, NULL);
+}
+
+void
+resources_held(pg_t *pg, arena_t *a, uuid_t holder, pg_result_fn fn, void *ctx)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    pg_add_uuid(&p, holder);
+    pg_exec(pg, STATEMENT_resource_held, &p, fn, ctx);
 }

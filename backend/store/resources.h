@@ -27,5 +27,10 @@ void allocation_read(const PGresult *res, int row, allocation_t *ret);
 /* rows: pool, holder. Frees all that holder has of that pool. */
 void release_rows_init(rows_t *r, arena_t *a);
 void resources_release(const rows_t *r, pg_t *pg, arena_t *a);
+/* All that holder has. */
+void resources_release_all(pg_t *pg, arena_t *a, uuid_t holder);
+/* One row, pool and value, of something that holder has; or none. */
+void resources_held(pg_t *pg, arena_t *a, uuid_t holder, pg_result_fn fn,
+                    void *ctx);
 
 #endif

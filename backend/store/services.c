@@ -3,6 +3,7 @@
  */
 #include "backend/store/services.h"
 
+#include "backend/store/resources.h"
 #include "backend/store/statements.h"
 #include "proto/schema_tables.h"
 
@@ -19,33 +20,69 @@ const char sql_service_load[] =
     "  ON p.id = c.spec_id AND p.version = c.spec_version"
     " WHERE e.id = ANY($1::uuid[])";
 
+/* A modify or a delete says so in service_change, an add by being the one that
+ * wrote the configuration and not having ended. xmin: who wrote the row last;
+ * as long as it is the same, nothing in the row has changed. */
 const char sql_service_now[] =
     "SELECT c.instance_id, c.state, c.spec_id, c.spec_version,"
-    " c.characteristics, s.service_id IS NOT NULL"
+    " c.characteristics, s.service_id IS NOT NULL OR a.id IS NOT NULL,"
+    " c.id, c.xmin::text, a.order_id, clock_timestamp()"
     " FROM entity_instance_configuration c"
     " LEFT JOIN service_change s ON s.service_id = c.instance_id"
+    " LEFT JOIN service_order_item i"
+    "  ON i.order_id = c.order_id AND i.item_id = c.item_id"
+    " LEFT JOIN activation a"
+    "  ON a.id = coalesce(s.activation_id, i.activation_id)"
+    "  AND (s.service_id IS NOT NULL OR a.item_state NOT IN"
+    "   ('completed', 'failed', 'cancelled', 'rejected', 'partial'))"
     " WHERE c.instance_id = ANY($1::uuid[]) AND c.timeline = 'CURRENT'";
 
+/* Only over what was read (service_now), whoever came in between. */
 const char sql_service_change_insert[] =
-    "INSERT INTO service_change (service_id, activation_id)"
-    " SELECT * FROM unnest($1::uuid[], $2::uuid[])";
+    "WITH put AS (INSERT INTO service_change (service_id, activation_id)"
+    "  SELECT u.service, u.activation FROM unnest($1::uuid[], $2::uuid[],"
+    "  $3::uuid[], $4::text[]) AS u(service, activation, id, version)"
+    "  JOIN entity_instance_configuration c ON c.id = u.id"
+    "  AND c.timeline = 'CURRENT' AND c.xmin::text = u.version RETURNING 1)"
+    " SELECT 1 / CASE WHEN count(*) = cardinality($1::uuid[]) THEN 1"
+    "  ELSE 0 END FROM put";
 
 const char sql_service_change_delete[] =
     "DELETE FROM service_change WHERE activation_id = ANY($1::uuid[])";
 
+const char sql_service_born[] =
+    "SELECT 'SVC-' || nextval('entity_key'), clock_timestamp()";
+
+/* What has ended has ended in every part; what holds values of a pool has
+ * not. */
+const char sql_service_delete[] =
+    "WITH gone AS (DELETE FROM entity_instance e"
+    "  USING entity_instance_configuration c"
+    "  WHERE e.id = $1::uuid AND c.instance_id = e.id AND c.id = $2::uuid"
+    "  AND c.timeline = 'CURRENT' AND c.xmin::text = $3::text"
+    "  AND NOT EXISTS (SELECT 1 FROM service_change s"
+    "   WHERE s.service_id = e.id)"
+    "  AND NOT EXISTS (SELECT 1 FROM resource_allocation r"
+    "   WHERE r.holder = e.id) RETURNING 1)"
+    " SELECT 1 / count(*)::int FROM gone";
+
 const char sql_inventory_insert[] =
-    "WITH n AS (INSERT INTO entity_instance (id, data_tags)"
-    "  SELECT ($1::uuid[])[n], ($2::text[])[n]::text[]"
+    "WITH n AS (INSERT INTO entity_instance (id, data_tags, key, created_at)"
+    "  SELECT ($1::uuid[])[n], ($2::text[])[n]::text[],"
+    "  coalesce(($3::text[])[n], 'SVC-' || nextval('entity_key')),"
+    "  coalesce(($4::timestamptz[])[n], now())"
     "  FROM generate_series(1, cardinality($1::uuid[])) AS g(n))"
     " INSERT INTO entity_instance_configuration (id, instance_id, timeline,"
     " name, category, service_type, spec_id, spec_version, state,"
-    " operating_status, characteristics, resources, doc, order_id, item_id)"
-    " SELECT ($3::uuid[])[n], ($4::uuid[])[n], ($5::text[])[n],"
-    " ($6::text[])[n], ($7::text[])[n], ($8::text[])[n],"
-    " ($9::text[])[n], ($10::text[])[n], ($11::text[])[n],"
-    " ($12::text[])[n], ($13::text[])[n]::json, ($14::text[])[n]::json,"
-    " ($15::text[])[n]::json, ($16::uuid[])[n], ($17::text[])[n] FROM"
-    " generate_series(1, cardinality($3::uuid[])) AS g(n)";
+    " operating_status, characteristics, resources, doc, order_id, item_id,"
+    " valid_from, valid_to)"
+    " SELECT ($5::uuid[])[n], ($6::uuid[])[n], ($7::text[])[n],"
+    " ($8::text[])[n], ($9::text[])[n], ($10::text[])[n],"
+    " ($11::text[])[n], ($12::text[])[n], ($13::text[])[n],"
+    " ($14::text[])[n], ($15::text[])[n]::json, ($16::text[])[n]::json,"
+    " ($17::text[])[n]::json, ($18::uuid[])[n], ($19::text[])[n],"
+    " coalesce(($20::timestamptz[])[n], now()), ($21::timestamptz[])[n] FROM"
+    " generate_series(1, cardinality($5::uuid[])) AS g(n)";
 
 const char sql_configuration_update[] =
     "UPDATE entity_instance_configuration c SET state = u.state,"
@@ -69,6 +106,14 @@ const char sql_configuration_promote[] =
     "UPDATE entity_instance_configuration SET timeline = 'CURRENT',"
     " valid_from = now()"
     " WHERE id = ANY($1::uuid[]) AND timeline = 'PENDING'";
+
+const char sql_configuration_replace[] =
+    "WITH old AS (UPDATE entity_instance_configuration c"
+    "  SET timeline = 'HISTORY', valid_to = $3::timestamptz"
+    "  WHERE c.id = $1::uuid AND c.timeline = 'CURRENT'"
+    "  AND c.xmin::text = $2::text AND NOT EXISTS"
+    "   (SELECT 1 FROM service_change s WHERE s.service_id = c.instance_id)"
+    "  RETURNING 1) SELECT 1 / count(*)::int FROM old";
 
 const char sql_configuration_drop[] =
     "DELETE FROM entity_instance_configuration"
@@ -133,12 +178,22 @@ service_now_read(const PGresult *res, int row, service_now_t *r)
     r->spec_version = pg_text(res, row, 3);
     r->characteristics = pg_text(res, row, 4);
     r->busy = pg_bool(res, row, 5);
+    r->configuration_id = pg_uuid(res, row, 6);
+    r->version = pg_text(res, row, 7);
+    r->order_id = pg_uuid(res, row, 8);
+    r->now_us = pg_time(res, row, 9);
+}
+
+void
+services_lock(pg_t *pg, arena_t *a, const uuid_t *ids, int n)
+{
+    rows_exec_ids(pg, STATEMENT_order_lock, a, ids, n, NULL, NULL);
 }
 
 void
 service_changes_init(rows_t *r, arena_t *a)
 {
-    rows_init(r, a, "uu");
+    rows_init(r, a, "uuut");
 }
 
 void
@@ -150,11 +205,12 @@ service_changes_insert(const rows_t *r, pg_t *pg, arena_t *a)
 void
 inventory_rows_init(inventory_rows_t *r, arena_t *a)
 {
-    rows_init(&r->instances, a, "ut");
+    rows_init(&r->instances, a, "uttz");
     rows_init(&r->inserts, a,
               "uuttt"
               "ttttt"
-              "tttut");
+              "tttut"
+              "zz");
     rows_init(&r->updates, a, "utttt");
     rows_init(&r->promotions, a, "uu");
     rows_init(&r->drops, a, "u");
@@ -185,6 +241,88 @@ inventory_apply(const inventory_rows_t *r, pg_t *pg, arena_t *a)
     rows_exec(&r->drops, pg, STATEMENT_configuration_drop, a, NULL, NULL);
     rows_exec(&r->released, pg, STATEMENT_service_change_delete, a, NULL,
               NULL);
+}
+
+static void
+add_configuration(inventory_rows_t *r, const service_record_t *s)
+{
+    rows_uuid(&r->inserts, s->configuration_id);
+    rows_uuid(&r->inserts, s->id);
+    rows_text(&r->inserts, s->timeline);
+    rows_some(&r->inserts, s->name);
+    rows_some(&r->inserts, s->category);
+    rows_some(&r->inserts, s->service_type);
+    rows_text(&r->inserts, s->spec_id);
+    rows_some(&r->inserts, s->spec_version);
+    rows_text(&r->inserts, str_of(service_state_name(s->state)));
+    rows_some(&r->inserts, s->operating_status);
+    rows_text(&r->inserts, s->characteristics);
+    rows_some(&r->inserts, s->resources);
+    rows_some(&r->inserts, s->doc);
+    rows_uuid(&r->inserts, s->order_id);
+    rows_some(&r->inserts, s->item_id);
+    rows_time(&r->inserts, s->valid_from_us);
+    rows_time(&r->inserts, s->valid_to_us);
+}
+
+void
+service_born(pg_t *pg, arena_t *a, pg_result_fn fn, void *ctx)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    pg_exec(pg, STATEMENT_service_born, &p, fn, ctx);
+}
+
+void
+service_insert(pg_t *pg, arena_t *a, const service_record_t *s)
+{
+    inventory_rows_t r;
+
+    inventory_rows_init(&r, a);
+    rows_uuid(&r.instances, s->id);
+    rows_text(&r.instances, STR("{}"));
+    rows_text(&r.instances, s->key);
+    rows_time(&r.instances, s->created_us);
+    add_configuration(&r, s);
+    inventory_apply(&r, pg, a);
+}
+
+void
+service_replace(pg_t *pg, arena_t *a, const service_now_t *was,
+                const service_record_t *s)
+{
+    inventory_rows_t r;
+    pg_params_t p;
+
+    services_lock(pg, a, &was->id, 1);
+    pg_params(&p, a);
+    pg_add_uuid(&p, was->configuration_id);
+    pg_add_text(&p, was->version);
+    pg_add_time(&p, s->valid_from_us);
+    pg_exec(pg, STATEMENT_configuration_replace, &p, NULL, NULL);
+    inventory_rows_init(&r, a);
+    add_configuration(&r, s);
+    inventory_apply(&r, pg, a);
+    if (s->state == SERVICE_TERMINATED) {
+        resources_release_all(pg, a, s->id);
+    }
+}
+
+void
+service_delete(pg_t *pg, arena_t *a, const service_now_t *was)
+{
+    pg_params_t p;
+
+    services_lock(pg, a, &was->id, 1);
+    if (was->state == SERVICE_TERMINATED) {
+        resources_release_all(pg, a, was->id);
+    }
+    pg_params(&p, a);
+    pg_add_uuid(&p, was->id);
+    pg_add_uuid(&p, was->configuration_id);
+    pg_add_text(&p, was->version);
+    pg_exec(pg, STATEMENT_service_delete, &p, NULL, NULL);
 }
 
 static const filter_column_t columns[] = {

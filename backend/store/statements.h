@@ -30,13 +30,18 @@
     S(service_now)           \
     S(service_change_insert) \
     S(service_change_delete) \
+    S(service_born)          \
+    S(service_delete)        \
     S(inventory_insert)      \
     S(configuration_update)  \
     S(configuration_history) \
     S(configuration_promote) \
+    S(configuration_replace) \
     S(configuration_drop)    \
     S(resource_allocate)     \
     S(resource_release)      \
+    S(resource_release_all)  \
+    S(resource_held)         \
     S(specification_changes) \
     S(entity_load)           \
     S(entity_insert)         \
