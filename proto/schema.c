@@ -59,9 +59,8 @@ const resource_t tmf_resources[] = {
         .name = "service",
         .create = &tmf_service,
         .patch = &tmf_service,
-        .collection = METHOD_GET,
-        .item = METHOD_GET,
-        .standard = METHOD_POST | METHOD_PATCH | METHOD_DELETE,
+        .collection = METHOD_GET | METHOD_POST,
+        .item = METHOD_GET | METHOD_PATCH | METHOD_DELETE,
     },
     {
         .api = API_INVENTORY,

@@ -170,6 +170,11 @@ void once_start(group_t *g, once_fn then);
  * segment fails and group_committed() replays the group. */
 void once_insert(group_t *g, str_t resource_id);
 
+/* 200, or 201 with the Location of the resource that was made: body, and its
+ * ETag. body: in the plain view. */
+void request_answer_resource(group_t *g, request_t *r, int status, str_t id,
+                             str_t body);
+
 /* intake_orders.c */
 void orders_post(group_t *g);
 void orders_remove(group_t *g);
@@ -182,6 +187,10 @@ void list_start(group_t *g);
 void entity_post(group_t *g);
 void entity_modify(group_t *g);
 void entity_remove(group_t *g);
+/* intake_services.c */
+void service_post(group_t *g);
+void service_modify(group_t *g);
+void service_remove(group_t *g);
 /* intake_hub.c */
 void hub_post(group_t *g);
 void hub_remove(group_t *g);

@@ -52,22 +52,11 @@ answer_stored(editing_t *t, int status)
     arena_t *a = group_arena(g);
     request_t *r = g->requests[0];
     tmf_view_t v = request_plain_view(r);
-    str_t header, body;
-    buf_t out, headers;
+    buf_t out;
 
     buf_init(&out, 4 * (size_t) JSON_MAX_BYTES);
     entity_to_tmf(&out, t->kind, json_parse(a, t->doc, NULL), &v);
-    body = arena_take(a, &out);
-    header = entity_tag_header(a, entity_tag(a, body));
-    if (status == 201) {
-        buf_init(&headers, 65536);
-        buf_puts(&headers, "Location: ");
-        tmf_href(&headers, &v, API_CATALOG, t->kind->resource, t->key.id);
-        buf_char(&headers, '\n');
-        buf_str(&headers, header);
-        header = arena_take(a, &headers);
-    }
-    request_answer(r, status, header, body);
+    request_answer_resource(g, r, status, t->key.id, arena_take(a, &out));
 }
 
 static void

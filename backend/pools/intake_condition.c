@@ -92,3 +92,22 @@ request_condition(group_t *g, request_t *r, str_t tag)
         return false;
     }
 }
+
+void
+request_answer_resource(group_t *g, request_t *r, int status, str_t id,
+                        str_t body)
+{
+    arena_t *a = group_arena(g);
+    str_t tag = entity_tag(a, body);
+    tmf_view_t v = request_plain_view(r);
+    buf_t headers;
+
+    buf_init(&headers, 65536);
+    if (status == 201) {
+        buf_puts(&headers, "Location: ");
+        tmf_href(&headers, &v, r->api, arena_z(a, r->frame.resource), id);
+        buf_char(&headers, '\n');
+    }
+    buf_str(&headers, entity_tag_header(a, tag));
+    request_answer(r, status, arena_take(a, &headers), body);
+}

@@ -56,10 +56,11 @@ const char sql_service_born[] =
 /* What has ended has ended in every part; what holds values of a pool has
  * not. */
 const char sql_service_delete[] =
-    "WITH gone AS (DELETE FROM entity_instance e"
-    "  USING entity_instance_configuration c"
-    "  WHERE e.id = $1::uuid AND c.instance_id = e.id AND c.id = $2::uuid"
-    "  AND c.timeline = 'CURRENT' AND c.xmin::text = $3::text"
+    "WITH was AS (SELECT instance_id FROM entity_instance_configuration c"
+    "  WHERE c.id = $2::uuid AND c.timeline = 'CURRENT'"
+    "  AND c.xmin::text = $3::text FOR UPDATE),"
+    " gone AS (DELETE FROM entity_instance e USING was"
+    "  WHERE e.id = $1::uuid AND was.instance_id = e.id"
     "  AND NOT EXISTS (SELECT 1 FROM service_change s"
     "   WHERE s.service_id = e.id)"
     "  AND NOT EXISTS (SELECT 1 FROM resource_allocation r"
@@ -342,16 +343,18 @@ static const filter_column_t columns[] = {
     {NULL, NULL, FILTER_TEXT},
 };
 
-/* The rest of a service's attributes, as one document: what was ordered,
- * with the characteristics and resources as they are. */
+/* The rest of a service's attributes, as one document: what was ordered or
+ * posted over what is shown without it (service_to_tmf), with the
+ * characteristics and resources as they are. */
 static const char document[] =
-    "((coalesce(c.doc, '{}')::jsonb) || jsonb_build_object("
+    "(jsonb_build_object('isServiceEnabled', c.state = 'active',"
+    " 'hasStarted', c.state = 'active', 'isBundle', false,"
+    " 'isStateful', true, '@type', 'Service')"
+    " || coalesce(c.doc, '{}')::jsonb || jsonb_build_object("
     "'serviceCharacteristic', (SELECT coalesce(jsonb_agg(jsonb_build_object("
     "'name', x.key, 'value', x.value)), '[]')"
     " FROM jsonb_each(c.characteristics::jsonb) x),"
-    " 'supportingResource', coalesce(c.resources::jsonb, '[]'),"
-    " 'isServiceEnabled', c.state = 'active',"
-    " 'hasStarted', c.state = 'active'))";
+    " 'supportingResource', coalesce(c.resources::jsonb, '[]')))";
 
 bool
 services_list_sql(buf_t *sql, pg_params_t *p, const query_t *q, long cap,

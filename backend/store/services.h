@@ -24,7 +24,7 @@ void service_now_read(const PGresult *res, int row, service_now_t *ret);
 
 /* To be held by all who change services by what they have read, or enter
  * themselves for it: the others' statements behind it in the segment see what
- * the first one did. First in the segment (sql_order_lock). */
+ * the first one did, and fail. */
 void services_lock(pg_t *pg, arena_t *a, const uuid_t *ids, int n);
 
 /* rows: service, activation, and of service_now_t configuration_id, version.

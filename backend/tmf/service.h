@@ -7,6 +7,7 @@
 #include "backend/base/json.h"
 #include "backend/domain/record.h"
 #include "backend/domain/specification.h"
+#include "backend/tmf/patch.h"
 #include "backend/tmf/view.h"
 #include "proto/error.h"
 
@@ -54,14 +55,24 @@ bool service_from_tmf(arena_t *a, const json_t *doc, service_record_t *ret,
 bool service_from_patch(arena_t *a, const service_record_t *was,
                         const json_t *shown, const json_t *doc,
                         service_record_t *ret, tmf_error_t *err);
+/*
+ * A PATCH in any dialect, done to the service as it was shown; *ret_doc is
+ * what it makes of that. false with *err: patch_apply()'s; 400 for what the
+ * tables do not allow in what it changes, and service_from_patch()'s.
+ */
+bool service_patch(arena_t *a, const service_record_t *was,
+                   const json_t *shown, const json_t *patch, patch_kind_t kind,
+                   service_record_t *ret, const json_t **ret_doc,
+                   tmf_error_t *err);
 /* Where what a specification finds wrong with the characteristics stands in
  * the document: "/serviceCharacteristic/2/value/..." */
 void service_characteristic_error(const json_t *doc,
                                   const specification_error_t *fault,
                                   tmf_error_t *err);
-/* Event data of a PATCH: what service_change_data() has, and what else is
- * shown differently after it; null: shown no more. false: nothing but the
- * state is. */
+/* Event data of a PATCH that has made after of before: what
+ * service_change_data() has, what else it has changed (null: taken away),
+ * and the names of all that has, "note,place", as fieldPath. false: nothing
+ * but the state is another. */
 bool service_patch_data(buf_t *out, const service_record_t *s,
                         const json_t *before, const json_t *after);
 

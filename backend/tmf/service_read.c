@@ -227,17 +227,17 @@ keep_member(const keeper_t *k, const json_t *m)
 }
 
 static str_t
-keep_rest(arena_t *a, keeper_t *k, const json_t *doc)
+keep_rest(arena_t *a, keeper_t k, const json_t *doc)
 {
     str_t rest;
     buf_t out;
 
     buf_init(&out, 2 * (size_t) JSON_MAX_BYTES);
-    k->out = &out;
+    k.out = &out;
     buf_char(&out, '{');
     json_each(m, doc)
     {
-        keep_member(k, m);
+        keep_member(&k, m);
     }
     json_end(&out, '}');
     rest = buf_failed(&out) ? STR_NONE : arena_str(a, buf_view(&out));
@@ -316,7 +316,7 @@ service_from_tmf(arena_t *a, const json_t *doc, service_record_t *ret,
                       "serviceDate is no RFC 3339 date-time");
     }
     ret->created_us = created;
-    ret->doc = keep_rest(a, &k, doc);
+    ret->doc = keep_rest(a, k, doc);
     return ret->doc.len > 0 || too_large(err);
 }
 
@@ -353,7 +353,7 @@ service_from_patch(arena_t *a, const service_record_t *was,
     if (!read_columns(a, doc, ret, err) || !keeps_key(was, doc, err)) {
         return false;
     }
-    ret->doc = keep_rest(a, &k, doc);
+    ret->doc = keep_rest(a, k, doc);
     return ret->doc.len > 0 || too_large(err);
 }
 
@@ -404,66 +404,4 @@ service_characteristic_error(const json_t *doc,
     tmf_error_set(err, 400, TMF_CODE_FIELD_INVALID, "Invalid body field",
                   pointer, "characteristic %s: %s", fault->pointer,
                   fault->message);
-}
-
-/* Told by other means than a change of an attribute. */
-static bool
-is_told(str_t name)
-{
-    static const char *const others[] = {
-        "id",
-        "href",
-        "name",
-        "state",
-        "operatingStatus",
-        "serviceSpecification",
-        "serviceCharacteristic",
-        "version",
-        "versionStateType",
-        "versionStartDate",
-        "versionEndDate",
-        NULL,
-    };
-
-    return member_among(name, others);
-}
-
-static bool
-differs(const json_t *before, const json_t *after, const char *name)
-{
-    const json_t *x = json_get(before, name), *y = json_get(after, name);
-
-    return (!x != !y) || (x && !json_equal(x, y));
-}
-
-bool
-service_patch_data(buf_t *out, const service_record_t *s, const json_t *before,
-                   const json_t *after)
-{
-    bool changed = differs(before, after, "name") ||
-                   differs(before, after, "operatingStatus") ||
-                   differs(before, after, "serviceSpecification") ||
-                   differs(before, after, "serviceCharacteristic");
-
-    buf_char(out, '{');
-    service_change_members(out, s);
-    json_each(m, after)
-    {
-        const json_t *old = json_get_str(before, m->name);
-
-        if (!is_told(m->name) && !(old && json_equal(m, old))) {
-            member_copy(out, m);
-            changed = true;
-        }
-    }
-    json_each(m, before)
-    {
-        if (!is_told(m->name) && !json_get_str(after, m->name)) {
-            open_member(out, m->name);
-            buf_puts(out, "null");
-            changed = true;
-        }
-    }
-    json_end(out, '}');
-    return changed;
 }

@@ -334,13 +334,26 @@ tells_what_a_patch_changed(void **state)
                         "{\"name\":\"n\",\"state\":\"inactive\","
                         "\"serviceSpecification\":{\"id\":\"S\",\"version\":"
                         "\"1\"},\"serviceCharacteristic\":{},\"note\":[1],"
-                        "\"description\":null}");
+                        "\"description\":null,\"fieldPath\":"
+                        "\"note,description\"}");
     buf_reset(&out);
     doc = with(shown, "state", "'inactive'");
     assert_false(service_patch_data(&out, &n, shown, doc));
     buf_reset(&out);
     doc = with(shown, "operatingStatus", "'failed'");
     assert_true(service_patch_data(&out, &n, shown, doc));
+
+    /* nothing stands there twice */
+    buf_reset(&out);
+    doc = with(with(with(shown, "name", NULL), "serviceCharacteristic", NULL),
+               "fieldPath", "'x'");
+    n = patched(&s, shown, doc);
+    buf_reset(&out);
+    assert_true(service_patch_data(&out, &n, shown, doc));
+    const json_t *data = tree_of(arena_str(arena, buf_view(&out)));
+    assert_at(data, "/name", "null");
+    assert_at(data, "/serviceCharacteristic", "{}");
+    assert_at(data, "/fieldPath", "\"fieldPath,name,serviceCharacteristic\"");
 }
 
 static void
