@@ -131,6 +131,40 @@ my @sorts = (
         },
     },
     {
+        path => SERVICES,
+        body => {
+            state                 => 'active',
+            name                  => "S\x{159}",
+            operatingStatus       => 'running',
+            serviceDate           => '2020-01-01T00:00:00Z',
+            serviceSpecification  => { id => 'S', version => '1' },
+            serviceCharacteristic => [ { name => 'c', value => 1 } ],
+            supportingResource    => [ { id => 'r' } ],
+            note => [ { text => 'n', author => 'a',
+                date => '2020-01-01T00:00:00Z' } ],
+        },
+        wrong => {
+            state           => [ undef, 'Active', 'retired', '', @$text ],
+            name            => $text,
+            operatingStatus => [ 'Running', '', @$text ],
+            serviceDate     => $date,
+            startDate       => $date,
+            isBundle        => $flag,
+            serviceSpecification           => [ undef, @$object ],
+            'serviceSpecification.id'      => $must,
+            'serviceSpecification.version' => $text,
+            serviceCharacteristic          => $list,
+            'serviceCharacteristic.0.name'  => $must,
+            'serviceCharacteristic.0.value' => [undef],
+            supportingResource              => $list,
+            'supportingResource.0.id'       => $must,
+            note                            => $list,
+            'note.0.text'                   => $must,
+            'note.0.author'                 => $must,
+            'note.0.date' => [ undef, @$date ],
+        },
+    },
+    {
         path  => $hub,
         body  => { callback => 'http://127.0.0.1:9/x', query => '' },
         wrong => {
@@ -293,7 +327,8 @@ sub counter {
 
 sub rows {
     return join ' ', map { $t->sql("select count(*) from $_") }
-        qw(service_order service_specification hub_subscription event);
+        qw(service_order service_specification entity_instance
+        hub_subscription event);
 }
 
 # One that is right, so that those that are wrong are wrong in one way only.
@@ -302,8 +337,8 @@ for my $sort (@sorts) {
     is($reply->{status}, 201, "$sort->{path} takes what is right")
         or diag($reply->{content});
 }
-my $sent = 3;
-$t->wait_for(WAIT, sub { counter('requests') == $sent }, 'three requests');
+my $sent = @sorts;
+$t->wait_for(WAIT, sub { counter('requests') == $sent }, 'all of them taken');
 my $before = { entries => entries(), rows => rows(),
     pid => join ' ', sort map { $t->pid_of($_) }
         qw(intake notify keeper family:voip nginx-worker) };
