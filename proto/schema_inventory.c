@@ -1,7 +1,7 @@
 /*
  * TMF638 Service Inventory v4.0.0: service. Its sub-resources ask for more
- * than those of the same name in TMF641. serviceDate is any text there; it is
- * a date-time in v5 and in all samples, and lists compare it as one.
+ * than those of the same name in TMF641. serviceDate is any text there;
+ * here it is a date-time, as in all samples: lists compare it as one.
  */
 #include "proto/schema_tables.h"
 

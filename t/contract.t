@@ -41,7 +41,11 @@ my %expected = (
         'Service*: attribute @*' =>
             'v4 forgot them here; its ServiceRefOrValue has them',
         'Service*: attribute externalIdentifier' => 'from v5',
-        'Service: attribute operatingStatus'     => 'from v5',
+        'Service*: attribute operatingStatus'    => 'from v5',
+        'Service*.state: value suspended'        =>
+            'from v5: an activation may suspend one',
+        'Service*.serviceDate: date-time in place of string' =>
+            'all samples are such, and lists compare it as a time',
         'Service: attribute version*'            =>
             'which configuration of it is shown',
     },

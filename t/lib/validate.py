@@ -34,6 +34,10 @@ AMENDMENTS = {
         # neither its samples nor the two other APIs have it
         ('optional', 'RelatedParty', '@type'),
     ],
+    'serviceInventory': [
+        # of v5: an activation may suspend a service
+        ('value', 'ServiceStateType', 'suspended'),
+    ],
 }
 
 # Of both: a service is shown with what TMF641 let its order say of it, where
