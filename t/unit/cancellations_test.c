@@ -195,8 +195,7 @@ static void
 something_has_changed(void **state)
 {
     static const char *const changes[] = {
-        "update activation set item_state = 'pendingExternal'"
-        " where item_id = '1'",
+        "update activation set item_state = 'held' where item_id = '1'",
         "update activation set committed = true where item_id = '2'",
         "update service_order_state set version = 4",
         "delete from activation where item_id = '3'",
