@@ -113,6 +113,24 @@ order_state_may(order_state_t from, order_state_t to)
     return (order_rows[from].to & BIT(to)) != 0;
 }
 
+order_move_t
+order_state_move(order_state_t from, order_state_t to, order_actor_t who)
+{
+    if (from == to) {
+        return ORDER_MOVE_NONE;
+    }
+    if (!order_state_may(from, to)) {
+        return ORDER_MOVE_ILLEGAL;
+    }
+    if (who == ORDER_BY_ENGINE) {
+        return ORDER_MOVE_LEGAL;
+    }
+    return to == ORDER_CANCELLED || to == ORDER_ASSESSING_CANCELLATION ||
+                   to == ORDER_PENDING_CANCELLATION
+               ? ORDER_MOVE_CANCEL
+               : ORDER_MOVE_DERIVED;
+}
+
 /* What a set of open states makes of the whole. */
 static order_state_t
 derive_open(unsigned seen)

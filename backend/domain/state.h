@@ -35,6 +35,23 @@ bool order_state_final(order_state_t s);
  * pendingCancellation to failed, when not all could be undone.) */
 bool order_state_may(order_state_t from, order_state_t to);
 
+/* Who moves an order: what is done about it, or a client's PATCH. */
+typedef enum { ORDER_BY_ENGINE, ORDER_BY_CLIENT } order_actor_t;
+
+typedef enum {
+    ORDER_MOVE_NONE,    /* it is there already */
+    ORDER_MOVE_LEGAL,   /* may be carried out by who asks */
+    ORDER_MOVE_CANCEL,  /* a cancellation: the client has to ask for it */
+    ORDER_MOVE_DERIVED, /* in the life cycle, but follows from the items */
+    ORDER_MOVE_ILLEGAL  /* not in the life cycle */
+} order_move_t;
+
+/* What becomes of somebody's wish to move an order: the life cycle of
+ * order_state_may(), of which a client itself carries out nothing; it can ask
+ * for a cancellation. */
+order_move_t order_state_move(order_state_t from, order_state_t to,
+                              order_actor_t who);
+
 /*
  * The state of an order (or of an item with nested items) from its items:
  * any rejected: rejected; any open: inProgress if one is, else held, else

@@ -137,6 +137,42 @@ test_moves(void **ctx)
     }
 }
 
+/* All pairs, spelt out: a row is from, a column to, in the enum's order.
+ * . is there, - illegal, x a cancellation, d follows from the items. */
+static void
+test_what_a_client_may_ask_for(void **ctx)
+{
+    static const char *const rows[ORDER_STATE_COUNT] = {
+        /*     ARPEHIXCFTSK */
+        [A] = ".d---dx---x-", [R] = "-.----------", [P] = "--.--dx---x-",
+        [E] = "---.-dx---x-", [H] = "----.dx---x-", [I] = "--ddd.xdddx-",
+        [X] = "------.-----", [C] = "-------.----", [F] = "--------.---",
+        [T] = "---------.--", [S] = "d-dddd----.x", [K] = "------x-d--.",
+    };
+    static const char marks[] = {
+        [ORDER_MOVE_NONE] = '.',    [ORDER_MOVE_LEGAL] = 'l',
+        [ORDER_MOVE_CANCEL] = 'x',  [ORDER_MOVE_DERIVED] = 'd',
+        [ORDER_MOVE_ILLEGAL] = '-',
+    };
+
+    (void) ctx;
+    for (int from = 0; from < ORDER_STATE_COUNT; from++) {
+        for (int to = 0; to < ORDER_STATE_COUNT; to++) {
+            char asked = rows[from][to];
+            char done = asked == 'x' || asked == 'd' ? 'l' : asked;
+
+            assert_int_equal(
+                marks[order_state_move((order_state_t) from,
+                                       (order_state_t) to, ORDER_BY_CLIENT)],
+                asked);
+            assert_int_equal(
+                marks[order_state_move((order_state_t) from,
+                                       (order_state_t) to, ORDER_BY_ENGINE)],
+                done);
+        }
+    }
+}
+
 static void
 test_derive(void **ctx)
 {
@@ -260,6 +296,7 @@ main(void)
         cmocka_unit_test(test_unknown_names),
         cmocka_unit_test(test_final),
         cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_what_a_client_may_ask_for),
         cmocka_unit_test(test_derive),
         cmocka_unit_test(test_derive_is_symmetric),
         cmocka_unit_test(test_service_moves),
