@@ -17,6 +17,7 @@
 #include "backend/pools/hints.h"
 #include "backend/pools/worker.h"
 #include "backend/store/outbox.h"
+#include "backend/tmf/patch.h"
 #include "backend/tmf/view.h"
 #include "proto/etag.h"
 #include "proto/frame.h"
@@ -130,6 +131,8 @@ void request_answer(request_t *r, int status, str_t headers, str_t content);
 void request_error(group_t *g, request_t *r, const tmf_error_t *e);
 void request_fail(group_t *g, request_t *r, int status, tmf_code_t code,
                   const char *reason, const char *message);
+/* The dialect of a PATCH that has a body; false: answered. */
+bool request_patch(group_t *g, request_t *r, patch_kind_t *ret);
 tmf_view_t request_view(const request_t *r);
 arena_t *group_arena(const group_t *g);
 /* A finished buffer's text into the arena; frees the buffer. */

@@ -307,14 +307,7 @@ apply_patch(editing_t *t)
     tmf_error_t e;
     buf_t doc;
 
-    if (!patch_kind_of(r->frame.content_type, &dialect)) {
-        request_fail(g, r, 415, TMF_CODE_MEDIA_TYPE, "Unsupported media type",
-                     "A PATCH is one of " PATCH_TYPES);
-        return false;
-    }
-    if (!r->body) {
-        request_fail(g, r, 400, TMF_CODE_BODY_MISSING, "Missing body",
-                     "A patch is expected");
+    if (!request_patch(g, r, &dialect)) {
         return false;
     }
     buf_init(&doc, 2 * (size_t) JSON_MAX_BYTES);

@@ -77,6 +77,19 @@ request_fail(group_t *g, request_t *r, int status, tmf_code_t code,
     request_error(g, r, &e);
 }
 
+bool
+request_patch(group_t *g, request_t *r, patch_kind_t *ret)
+{
+    if (!patch_kind_of(r->frame.content_type, ret)) {
+        request_fail(g, r, 415, TMF_CODE_MEDIA_TYPE, "Unsupported media type",
+                     "A PATCH is one of " PATCH_TYPES);
+    } else if (!r->body) {
+        request_fail(g, r, 400, TMF_CODE_BODY_MISSING, "Missing body",
+                     "A patch is expected");
+    }
+    return r->status == 0;
+}
+
 static void
 fail_unanswered(group_t *g, int status, tmf_code_t code, const char *reason,
                 const char *message)

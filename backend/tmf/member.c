@@ -28,6 +28,14 @@ member_shown(const tmf_view_t *v, str_t name)
     return !v->query || query_wants(v->query, name);
 }
 
+const json_t *
+member_given(const json_t *o, str_t name)
+{
+    const json_t *v = json_get_str(o, name);
+
+    return v && v->type != JSON_NULL ? v : NULL;
+}
+
 bool
 member_among(str_t name, const char *const *names)
 {

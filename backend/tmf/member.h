@@ -12,6 +12,8 @@
 
 /* Is the first-level attribute to be shown? id and href always are. */
 bool member_shown(const tmf_view_t *v, str_t name);
+/* A member that is there; JSON null means the same as absent. */
+const json_t *member_given(const json_t *o, str_t name);
 /* Is name one of names (ended by NULL)? */
 bool member_among(str_t name, const char *const *names);
 

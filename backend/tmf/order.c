@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "backend/tmf/characteristics.h"
+#include "backend/tmf/member.h"
 #include "proto/schema.h"
 
 #define ITEM_MAX_DEPENDS \
@@ -71,13 +72,10 @@ refuse(const reader_t *r, tmf_code_t code, int item, const char *suffix,
     return false;
 }
 
-/* A member that is there; JSON null means the same as absent. */
 static const json_t *
 get(const json_t *o, const char *name)
 {
-    const json_t *v = json_get(o, name);
-
-    return v && v->type != JSON_NULL ? v : NULL;
+    return member_given(o, str_of(name));
 }
 
 static bool

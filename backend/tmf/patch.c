@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "backend/tmf/member.h"
 #include "backend/tmf/patch_json.h"
 
 #define REASON "Invalid body field"
@@ -81,15 +82,6 @@ check_result(const object_schema_t *schema, str_t text, tmf_error_t *err)
     return good;
 }
 
-/* null is as good as nothing there. */
-static const json_t *
-given(const json_t *o, const char *name)
-{
-    const json_t *v = json_get(o, name);
-
-    return v && v->type != JSON_NULL ? v : NULL;
-}
-
 /* Hrefs are not stored as a rule: any that leads to this id is the same. */
 static bool
 leads_to(const json_t *href, str_t id)
@@ -104,8 +96,8 @@ leads_to(const json_t *href, str_t id)
 static bool
 keeps(const json_t *stored, const json_t *result, const char *name)
 {
-    const json_t *was = given(stored, name);
-    const json_t *is = given(result, name);
+    const json_t *was = member_given(stored, str_of(name));
+    const json_t *is = member_given(result, str_of(name));
 
     if (!was && is && str_is(STR("href"), name)) {
         return leads_to(is, json_text(stored, "id"));
