@@ -80,7 +80,9 @@ CREATE TABLE service_order (
     requested_completion timestamptz,
     subject              text,
     traceparent          text,
-    doc                  json NOT NULL -- verbatim
+    doc                  json NOT NULL, -- the client's, as sent and as patched
+    posted               json, -- as it was sent first, where doc was patched
+    expected_completion  timestamptz -- set by PATCH only
 );
 CREATE INDEX service_order_external_id ON service_order (external_id)
     WHERE external_id IS NOT NULL;
@@ -90,7 +92,7 @@ CREATE INDEX service_order_external_id ON service_order (external_id)
 -- one part in twenty of the CPU time of an order's whole life.
 CREATE TABLE service_order_state (
     id            uuid PRIMARY KEY, -- of the order
-    version       integer NOT NULL DEFAULT 1,
+    version       integer NOT NULL DEFAULT 1, -- grows with its state, and with a PATCH
     state         order_state NOT NULL,
     item_count    integer NOT NULL,
     start_at      timestamptz,
@@ -286,8 +288,8 @@ END $$;
 
 -- Requests -------------------------------------------------------------------
 
--- What a POST (of anything but an order) has made, so that the same request
--- makes nothing again; kept for some days.
+-- What a POST (of anything but an order) has made, and which order a PATCH has
+-- changed, so that the same request does nothing again; kept for some days.
 CREATE TABLE request (
     key         text PRIMARY KEY, -- Idempotency-Key of the subject, or the request's id
     resource_id text NOT NULL,

@@ -16,18 +16,20 @@ typedef struct {
     uuid_t service_id; /* nil: none */
     str_t error;       /* JSON array of ServiceOrderItemErrorMessage, or "" */
     str_t pending;     /* JSON {"party","reason","since","until"}, or "" */
+    int seq;           /* of its activation: grows with each step; 0: none */
 } item_record_t;
 
 typedef struct {
     uuid_t id;
-    int version; /* grows with each change of state */
+    int version; /* grows with each change of state and each PATCH */
     order_state_t state;
     int64_t order_date_us;
+    int64_t expected_us;       /* NO_TIME: not said */
     int64_t start_us;          /* NO_TIME: not begun */
     int64_t completion_us;     /* NO_TIME: not ended */
     str_t cancellation_reason; /* of a cancellation that was accepted; or "" */
     str_t error; /* JSON array of ServiceOrderErrorMessage, or "" */
-    str_t doc;   /* what the client sent, verbatim JSON */
+    str_t doc;   /* the client's JSON, as sent and as patched */
     const item_record_t *items; /* depth first; matched to doc by id */
     int item_count;
 } order_record_t;
@@ -67,7 +69,9 @@ typedef struct {
 /* A row of the outbox. data: the resource's changed attributes as a JSON
  * object without hrefs; "" for a Create: the whole resource is to be shown.
  * Of an AttributeValueChange or InformationRequired also "fieldPath", which
- * names the attribute: it is shown in the envelope. */
+ * names the attribute: it is shown in the envelope. Of a patched order it
+ * stands alone, "a,b" where several changed: the whole order is to be shown,
+ * as it is when it is told. */
 typedef struct {
     uint64_t xid;
     int64_t seq;

@@ -100,8 +100,9 @@ resume(pool_t *p, work_t *w, const activation_record_t *r)
 static bool
 is_wanted(const pool_t *p, const activation_record_t *r)
 {
-    bool blocked = r->open_depends > 0 && !r->failed_depends && !r->run.len &&
-                   !is_cancelled(r);
+    bool waits =
+        r->early || (r->open_depends > 0 && !r->failed_depends && !r->run.len);
+    bool blocked = waits && !is_cancelled(r);
 
     return !blocked && (!r->owner.len || str_is(r->owner, p->worker.slot));
 }

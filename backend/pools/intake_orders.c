@@ -178,6 +178,7 @@ render_created(group_t *g, post_t *p, int64_t now)
                         .version = 1,
                         .state = ORDER_ACKNOWLEDGED,
                         .order_date_us = now,
+                        .expected_us = NO_TIME,
                         .start_us = NO_TIME,
                         .completion_us = NO_TIME,
                         .doc = p->request->frame.body,

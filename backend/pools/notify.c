@@ -20,6 +20,7 @@ static const pg_statement_t statements[] = {
     [NOTIFY_CURSORS] = {"cursors", sql_event_cursors},
     [NOTIFY_PAGE] = {"event_page", sql_event_page},
     [NOTIFY_ORDERS] = {"event_orders", sql_event_orders},
+    [NOTIFY_ORDERS_NOW] = {"event_orders_now", sql_event_orders_now},
     [NOTIFY_ORDER_ITEMS] = {"event_order_items", sql_event_order_items},
     [NOTIFY_SERVICES] = {"event_services", sql_event_services},
     [NOTIFY_SPECIFICATIONS] = {"event_specifications",

@@ -6,6 +6,7 @@
  * other, group by group, never beyond the head, where they join. So a
  * listener that is behind costs reads of its own and nobody's time.
  */
+#include "backend/pools/loaded.h"
 #include "backend/pools/notify.h"
 
 #include <stdlib.h>
@@ -242,6 +243,17 @@ DOCUMENT_RESULT(services, DOCUMENT_SERVICE)
 DOCUMENT_RESULT(specifications, DOCUMENT_SPECIFICATION)
 
 static void
+on_orders_now(void *ctx, const PGresult *res)
+{
+    lane_t *lane = ctx;
+    loaded_t loaded = {.arena = lane->arena};
+
+    loaded_on_orders(&loaded, res);
+    event_take_orders_now(res, &lane->page, lane->wanted, loaded.orders,
+                          loaded.order_count);
+}
+
+static void
 on_order_items(void *ctx, const PGresult *res)
 {
     lane_t *lane = ctx;
@@ -270,6 +282,7 @@ read_documents(lane_t *lane)
         pg_result_fn fn;
     } reads[] = {
         {DOCUMENT_ORDER, NOTIFY_ORDERS, on_orders},
+        {DOCUMENT_ORDER_NOW, NOTIFY_ORDERS_NOW, on_orders_now},
         {DOCUMENT_SERVICE, NOTIFY_SERVICES, on_services},
         {DOCUMENT_SPECIFICATION, NOTIFY_SPECIFICATIONS, on_specifications},
     };

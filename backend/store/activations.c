@@ -31,7 +31,8 @@ const char sql_activation_load[] =
     " c.id, c.characteristics, c.resources, c.state, c.doc, c.name,"
     " w.id, w.characteristics, w.resources, w.state, w.operating_status,"
     " clock_timestamp(), s.cancellation,"
-    " c.category, c.service_type, c.operating_status"
+    " c.category, c.service_type, c.operating_status,"
+    " a.run IS NULL AND o.requested_start > clock_timestamp()"
     " FROM activation a"
     " JOIN service_order_item i"
     "  ON i.order_id = a.order_id AND i.item_id = a.item_id"
@@ -94,7 +95,7 @@ const char sql_activation_wake[] =
     " FROM service_order_item i"
     " WHERE i.order_id = ANY($1::uuid[]) AND i.depends IS NOT NULL"
     " AND a.id = i.activation_id AND a.run IS NULL AND a.owner IS NULL"
-    " AND a.seq = 0 RETURNING a.id, a.family";
+    " RETURNING a.id, a.family";
 
 const char sql_worker_seen[] =
     "INSERT INTO worker (slot, seen_at) VALUES ($1::text, clock_timestamp())"
@@ -164,6 +165,7 @@ activation_read(const PGresult *res, int row, activation_record_t *r)
     r->current_category = pg_text(res, row, 39);
     r->current_service_type = pg_text(res, row, 40);
     r->current_operating = pg_text(res, row, 41);
+    r->early = pg_bool(res, row, 42);
 }
 
 void

@@ -35,6 +35,7 @@ typedef struct {
     bool has_own;
     str_t own_characteristics, own_resources, own_state, own_operating;
     int64_t now_us; /* the database's clock */
+    bool early;     /* it is not to begin before the order's start date */
 } activation_record_t;
 
 void activations_load(pg_t *pg, arena_t *a, const uuid_t *ids, int n,

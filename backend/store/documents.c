@@ -13,10 +13,10 @@
 const char sql_event_orders[] =
     "SELECT d.id, d.order_date, CASE WHEN d.before < $3::bigint THEN d.doc"
     " END, d.i, d.before < $3::bigint"
-    " FROM (SELECT r.i, o.id, o.order_date, o.doc,"
-    " coalesce(sum(octet_length(o.doc::text)) OVER (ORDER BY r.i"
-    " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before"
-    " FROM unnest($1::uuid[], $2::int[]) AS r(id, i)"
+    " FROM (SELECT r.i, o.id, o.order_date, coalesce(o.posted, o.doc) AS doc,"
+    " coalesce(sum(octet_length(coalesce(o.posted, o.doc)::text))"
+    " OVER (ORDER BY r.i ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)"
+    " AS before FROM unnest($1::uuid[], $2::int[]) AS r(id, i)"
     " JOIN service_order o ON o.id = r.id) d ORDER BY d.i";
 
 const char sql_event_order_items[] =
@@ -63,6 +63,17 @@ const char sql_event_specifications[] =
     " WHERE id = r.id ORDER BY change DESC LIMIT 1) s ON true) d"
     " ORDER BY d.i";
 
+/* What a PATCH writes, and nobody else. */
+static bool
+is_patched_order(const event_record_t *e)
+{
+    static const char begins[] = "{\"fieldPath\":";
+
+    return str_is(e->type, "ServiceOrderAttributeValueChangeEvent") &&
+           e->data.len >= sizeof(begins) - 1 &&
+           !memcmp(e->data.data, begins, sizeof(begins) - 1);
+}
+
 document_kind_t
 event_document_kind(const event_record_t *e)
 {
@@ -76,6 +87,10 @@ event_document_kind(const event_record_t *e)
     };
     uuid_t id;
 
+    if (is_patched_order(e)) {
+        return uuid_parse(e->resource_id, &id) ? DOCUMENT_ORDER_NOW
+                                               : DOCUMENT_NONE;
+    }
     if (e->data.len > 0) {
         return DOCUMENT_NONE;
     }
@@ -92,6 +107,19 @@ event_document_kind(const event_record_t *e)
     return DOCUMENT_NONE;
 }
 
+/* Is the order asked for already? It is read once, as it is. */
+static bool
+is_asked(const event_page_t *page, const document_kind_t *wanted, int n)
+{
+    for (int i = 0; i < n; i++) {
+        if (wanted[i] == DOCUMENT_ORDER_NOW &&
+            str_eq(page->events[i].resource_id, page->events[n].resource_id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The ids of that kind and the places they belong to. false: none. */
 static bool
 add_wanted(pg_params_t *p, arena_t *a, const event_page_t *page,
@@ -104,7 +132,8 @@ add_wanted(pg_params_t *p, arena_t *a, const event_page_t *page,
     pg_array(&ids, a, text ? PG_ARRAY_TEXT : PG_ARRAY_UUID);
     pg_array(&places, a, PG_ARRAY_INT);
     for (int i = 0; i < page->count; i++) {
-        if (wanted[i] != kind) {
+        if (wanted[i] != kind ||
+            (kind == DOCUMENT_ORDER_NOW && is_asked(page, wanted, i))) {
             continue;
         }
         if (text) {
@@ -147,6 +176,7 @@ read_order(arena_t *a, const PGresult *res, int row)
         .version = 1,
         .state = ORDER_ACKNOWLEDGED,
         .order_date_us = pg_time(res, row, 1),
+        .expected_us = NO_TIME,
         .start_us = NO_TIME,
         .completion_us = NO_TIME,
         .doc = arena_str(a, pg_text(res, row, 2)),
@@ -180,6 +210,7 @@ static const struct {
     int place, fits;
 } document_columns[DOCUMENT_KINDS] = {
     [DOCUMENT_ORDER] = {3, 4},
+    [DOCUMENT_ORDER_NOW] = {18, 19},
     [DOCUMENT_SERVICE] = {21, 22},
     [DOCUMENT_SPECIFICATION] = {1, 2},
 };
@@ -217,6 +248,31 @@ event_take_documents(arena_t *a, const PGresult *res, event_page_t *page,
         } else {
             page->documents[i].specification =
                 arena_str(a, pg_text(res, row, 0));
+        }
+    }
+}
+
+void
+event_take_orders_now(const PGresult *res, event_page_t *page,
+                      const document_kind_t *wanted,
+                      const order_record_t *orders, int n)
+{
+    const int place = document_columns[DOCUMENT_ORDER_NOW].place;
+    const int fits = document_columns[DOCUMENT_ORDER_NOW].fits;
+    uuid_t id;
+
+    for (int row = 0; row < PQntuples(res); row++) {
+        if (!pg_bool(res, row, fits)) {
+            cut_page(page, pg_int(res, row, place));
+            break;
+        }
+    }
+    for (int i = 0; i < page->count; i++) {
+        for (int k = 0; k < n && wanted[i] == DOCUMENT_ORDER_NOW; k++) {
+            if (uuid_parse(page->events[i].resource_id, &id) &&
+                uuid_eq(id, orders[k].id)) {
+                page->documents[i].order = &orders[k];
+            }
         }
     }
 }

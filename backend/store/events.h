@@ -38,10 +38,10 @@ extern const char sql_event_cursors[];
 extern const char sql_event_session[];
 extern const char sql_event_lock[];
 
-/* At most one is there: the whole resource that an event without data speaks
- * of. None: it is gone, or it was not asked for. */
+/* At most one is there: the whole resource that the event is shown with. None:
+ * it is gone, or it was not asked for. */
 typedef struct {
-    const order_record_t *order; /* as it was when created */
+    const order_record_t *order;
     const service_record_t *service;
     str_t specification;
 } event_document_t;

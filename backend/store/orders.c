@@ -8,6 +8,8 @@
 
 #define TOLD SQL_TOLD("$37", "$38", "$39", "$40", "$41", "$42", "$43")
 
+#define CHANGE_TOLD SQL_TOLD("$13", "$14", "$15", "$16", "$17", "$18", "$19")
+
 /* All that a new order consists of, in one statement: an executor is dear
  * beside the few rows that a batch has when it is quiet. */
 const char sql_order_insert[] =
@@ -44,26 +46,43 @@ const char sql_order_insert[] =
 #define ITEM_COLUMNS                                          \
     "i.order_id, i.item_id, coalesce(a.item_state, i.state)," \
     " i.service_id, coalesce(a.error, i.error), a.pending,"   \
-    " i.parent_item, i.action"
+    " i.parent_item, i.action, a.seq"
 #define ITEM_STATES " LEFT JOIN activation a ON a.id = i.activation_id"
 
 /* One statement, so that an order's state is that of its items. What is large
  * comes once, with the first item. */
 const char sql_order_load[] =
     "SELECT " ITEM_COLUMNS ", s.version, s.state, o.order_date, s.start_at,"
-    " s.completion_at, s.cancellation_reason, CASE WHEN i.position = 0 THEN "
-    "s.error END,"
-    " CASE WHEN i.position = 0 THEN o.doc END"
+    " s.completion_at, s.cancellation_reason,"
+    " CASE WHEN i.position = 0 THEN s.error END,"
+    " CASE WHEN i.position = 0 THEN o.doc END, o.expected_completion"
     " FROM service_order o JOIN service_order_state s ON s.id = o.id"
     " JOIN service_order_item i ON i.order_id = o.id" ITEM_STATES
     " WHERE o.id = ANY($1::uuid[]) ORDER BY i.order_id, i.position";
+
+/* The columns of order_load, then the event's index and whether the document
+ * fits: those before it are fewer bytes than $3. $1: ids, $2: indexes. */
+const char sql_event_orders_now[] =
+    "SELECT " ITEM_COLUMNS ", s.version, s.state, o.order_date, s.start_at,"
+    " s.completion_at, s.cancellation_reason,"
+    " CASE WHEN i.position = 0 THEN s.error END,"
+    " CASE WHEN i.position = 0 AND d.before < $3::bigint THEN o.doc END,"
+    " o.expected_completion, d.i, d.before < $3::bigint"
+    " FROM (SELECT r.i, o.id, coalesce(sum(octet_length(o.doc::text))"
+    "  OVER (ORDER BY r.i ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),"
+    "  0) AS before FROM unnest($1::uuid[], $2::int[]) AS r(id, i)"
+    "  JOIN service_order o ON o.id = r.id) d"
+    " JOIN service_order o ON o.id = d.id"
+    " JOIN service_order_state s ON s.id = o.id"
+    " JOIN service_order_item i ON i.order_id = o.id" ITEM_STATES
+    " ORDER BY d.i, i.position";
 
 const char sql_order_items_load[] =
     "SELECT " ITEM_COLUMNS " FROM service_order_item i" ITEM_STATES
     " WHERE i.order_id = ANY($1::uuid[]) ORDER BY i.order_id, i.position";
 
 const char sql_order_by_key[] =
-    "SELECT id, request_key, doc FROM service_order"
+    "SELECT id, request_key, coalesce(posted, doc) FROM service_order"
     " WHERE request_key = ANY($1::text[])";
 
 const char sql_order_delete[] =
@@ -85,6 +104,47 @@ const char sql_order_delete[] =
     "  FROM gone)"
     " DELETE FROM service_order o USING gone WHERE o.id = gone.id"
     " RETURNING o.id";
+
+/*
+ * The activations are locked before the order's state is, as transitions do
+ * it. Their seq grows, so that nobody goes on with what he has in memory of
+ * them; the journal says why it did.
+ */
+const char sql_order_change[] =
+    "WITH held AS MATERIALIZED (SELECT a.id, a.run IS NULL AND"
+    "   i.depends IS NULL AND $10::boolean AS begins"
+    "  FROM service_order_item i JOIN activation a ON a.id = i.activation_id"
+    "  WHERE i.order_id = $1::uuid AND (($10::boolean AND a.run IS NULL AND"
+    "   i.depends IS NULL) OR ($11::boolean AND a.item_state NOT IN"
+    "   ('completed', 'failed', 'cancelled', 'rejected', 'partial')))"
+    "  FOR UPDATE OF a),"
+    " moved AS (UPDATE service_order_state s SET version = s.version + 1"
+    "  WHERE s.id = $1::uuid AND s.version = $2::int"
+    "  AND (SELECT count(*) FROM held) >= 0 AND ($3::bigint < 0 OR $3::bigint"
+    "   = (SELECT coalesce(sum(a.seq), 0) FROM service_order_item i"
+    "    JOIN activation a ON a.id = i.activation_id"
+    "    WHERE i.order_id = $1::uuid)) RETURNING s.id),"
+    " changed AS (UPDATE service_order o SET posted = coalesce(posted, doc),"
+    "  doc = $4::text::json, external_id = $5::text, priority = $6::text,"
+    "  requested_start = $7::timestamptz,"
+    "  requested_completion = $8::timestamptz,"
+    "  expected_completion = $9::timestamptz"
+    "  FROM moved WHERE o.id = moved.id),"
+    " again AS (UPDATE activation a SET seq = a.seq + 1, due_at ="
+    "   CASE WHEN NOT held.begins THEN a.due_at"
+    "   WHEN $7::timestamptz > now() THEN $7::timestamptz"
+    "   ELSE now() + interval '10 seconds' END"
+    "  FROM held, moved WHERE a.id = held.id RETURNING a.id, a.family, a.seq,"
+    "  a.run, held.begins AND coalesce($7::timestamptz <= now(), true)"
+    "  AS now),"
+    " journal AS (INSERT INTO activation_journal (activation_id, seq, event,"
+    "  state, attempt, detail) SELECT id, seq, 'patch',"
+    "  coalesce(run->>'phase', 'new') || ':' || coalesce(run->>'state', ''),"
+    "  coalesce((run->>'attempt')::int, 0), $12::text FROM again),"
+    " " CHANGE_TOLD " SELECT e.told, h.id, h.family, 1 / e.moved"
+    " FROM (SELECT (SELECT count(*) FROM told) AS told,"
+    "  (SELECT count(*) FROM moved) AS moved) e"
+    " LEFT JOIN (SELECT id, family FROM again WHERE now) h ON true";
 
 /*
  * Advisory locks, in one order for all, so that two workers never wait for
@@ -159,14 +219,15 @@ void
 order_read(const PGresult *res, int row, order_record_t *ret)
 {
     ret->id = pg_uuid(res, row, 0);
-    ret->version = pg_int(res, row, 8);
-    ret->state = state_of(pg_text(res, row, 9));
-    ret->order_date_us = pg_time(res, row, 10);
-    ret->start_us = pg_time(res, row, 11);
-    ret->completion_us = pg_time(res, row, 12);
-    ret->cancellation_reason = pg_text(res, row, 13);
-    ret->error = pg_text(res, row, 14);
-    ret->doc = pg_text(res, row, 15);
+    ret->version = pg_int(res, row, 9);
+    ret->state = state_of(pg_text(res, row, 10));
+    ret->order_date_us = pg_time(res, row, 11);
+    ret->start_us = pg_time(res, row, 12);
+    ret->completion_us = pg_time(res, row, 13);
+    ret->cancellation_reason = pg_text(res, row, 14);
+    ret->error = pg_text(res, row, 15);
+    ret->doc = pg_text(res, row, 16);
+    ret->expected_us = pg_time(res, row, 17);
     ret->items = NULL;
     ret->item_count = 0;
 }
@@ -181,6 +242,7 @@ order_item_read(const PGresult *res, int row, uuid_t *ret_order,
     ret->service_id = pg_uuid(res, row, 3);
     ret->error = pg_text(res, row, 4);
     ret->pending = pg_text(res, row, 5);
+    ret->seq = pg_int(res, row, 8);
     *ret_parent = pg_text(res, row, 6);
 }
 
@@ -207,6 +269,29 @@ order_delete(pg_t *pg, arena_t *a, uuid_t id, int version, uuid_t event,
     pg_add_text(&p, correlation);
     pg_add_int(&p, version);
     pg_exec(pg, STATEMENT_order_delete, &p, fn, ctx);
+}
+
+void
+order_change(const order_change_row_t *c, const outbox_t *outbox, pg_t *pg,
+             arena_t *a, pg_result_fn on_changed, void *ctx)
+{
+    pg_params_t p;
+
+    pg_params(&p, a);
+    pg_add_uuid(&p, c->id);
+    pg_add_int(&p, c->version);
+    pg_add_long(&p, c->steps);
+    pg_add_text(&p, c->doc);
+    pg_add_text(&p, c->external_id.len ? c->external_id : STR_NONE);
+    pg_add_text(&p, c->priority.len ? c->priority : STR_NONE);
+    pg_add_time(&p, c->start_us);
+    pg_add_time(&p, c->completion_us);
+    pg_add_time(&p, c->expected_us);
+    pg_add_bool(&p, c->begin);
+    pg_add_bool(&p, c->reread);
+    pg_add_text(&p, c->why);
+    rows_params(&outbox->rows, &p);
+    pg_exec(pg, STATEMENT_order_change, &p, on_changed, ctx);
 }
 
 void
@@ -239,6 +324,7 @@ static const filter_column_t columns[] = {
      FILTER_TEXT},
     {"requestedStartDate", "o.requested_start", FILTER_TIME},
     {"requestedCompletionDate", "o.requested_completion", FILTER_TIME},
+    {"expectedCompletionDate", "o.expected_completion", FILTER_TIME},
     {"serviceOrderItem.id",
      "EXISTS (SELECT 1 FROM service_order_item i WHERE i.order_id = o.id"
      " AND i.item_id = ANY(%s))",

@@ -44,7 +44,7 @@ void order_read(const PGresult *res, int row, order_record_t *ret);
 void order_item_read(const PGresult *res, int row, uuid_t *ret_order,
                      str_t *ret_parent, item_record_t *ret);
 
-/* id, request key and document of those that exist. */
+/* id, request key and document, as it was posted, of those that exist. */
 void orders_by_key(pg_t *pg, arena_t *a, const str_t *keys, int n,
                    pg_result_fn fn, void *ctx);
 /* Deletes an order in a final state with its activations and the tasks that
@@ -52,6 +52,37 @@ void orders_by_key(pg_t *pg, arena_t *a, const str_t *keys, int n,
  * be in, 0: any. */
 void order_delete(pg_t *pg, arena_t *a, uuid_t id, int version, uuid_t event,
                   str_t correlation, pg_result_fn fn, void *ctx);
+
+/*
+ * What a PATCH makes of an order. steps: the sum of its activations' seq as
+ * they were read with it; NO_STEPS: whatever they are.
+ *
+ * begin: nothing of it has begun; what waits for its start date, or for
+ * nothing, waits for start_us now. reread: workers have its facts in memory
+ * (externalId, priority); they find them stale at the next step and read them
+ * anew.
+ */
+typedef struct {
+    uuid_t id;
+    int version;
+    int64_t steps;
+    str_t doc;
+    str_t external_id, priority;
+    int64_t start_us, completion_us, expected_us; /* asked for; PG_NO_TIME */
+    bool begin, reread;
+    str_t why; /* in the journals of the activations that are concerned */
+} order_change_row_t;
+
+#define NO_STEPS (-1)
+
+/*
+ * Guarded: unless the order still has that version, and its activations those
+ * steps, the statement fails with 22012 and with it the segment. on_changed
+ * gets at least one row: how many of the events somebody listens to, then
+ * id and family of an activation that is to begin now, or null.
+ */
+void order_change(const order_change_row_t *c, const outbox_t *outbox,
+                  pg_t *pg, arena_t *a, pg_result_fn on_changed, void *ctx);
 
 /*
  * Locks orders against other callers, until the segment's end, which the

@@ -14,6 +14,7 @@
     S(order_items_load)      \
     S(order_by_key)          \
     S(order_delete)          \
+    S(order_change)          \
     S(order_lock)            \
     S(order_locked)          \
     S(activation_load)       \

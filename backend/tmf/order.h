@@ -18,12 +18,17 @@ bool order_from_tmf(arena_t *a, const json_t *doc, order_t *ret,
                     tmf_error_t *err);
 /*
  * The order as JSON: the client's document, in its order and spelling, with
- * what is ours put in: id, href, state, orderDate, startDate,
- * completionDate or cancellationDate, cancellationReason, errorMessage, and in each item state, service.id,
+ * what is ours put in: id, href, state, orderDate, expectedCompletionDate,
+ * startDate, completionDate or cancellationDate, cancellationReason,
+ * errorMessage, and in each item state, service.id,
  * service.href, errorMessage; in order and item pendingExternal.
  */
 void order_to_tmf(buf_t *out, arena_t *a, const order_record_t *o,
                   const tmf_view_t *v);
+/* Attributes of an order, and of an item, that are shown as the server has
+ * them: what a document says under these names is not. */
+bool order_attr_is_ours(str_t name);
+bool order_item_attr_is_ours(str_t name);
 
 /*
  * Sparse forms for event data (record.h): no hrefs, states by their internal

@@ -21,6 +21,19 @@ static const char *const order_own[] = {"id",
                                         NULL};
 static const char *const item_own[] = {"state", "errorMessage",
                                        "pendingExternal", NULL};
+
+bool
+order_attr_is_ours(str_t name)
+{
+    return member_among(name, order_own);
+}
+
+bool
+order_item_attr_is_ours(str_t name)
+{
+    return member_among(name, item_own);
+}
+
 static const char *const service_own[] = {"id", "href", NULL};
 
 typedef struct {
@@ -87,7 +100,7 @@ put_item(writer_t *w, const json_t *item)
         } else if (m->type == JSON_ARRAY &&
                    str_is(m->name, "serviceOrderItem")) {
             put_items(w, m);
-        } else if (!member_among(m->name, item_own)) {
+        } else if (!order_item_attr_is_ours(m->name)) {
             member_copy(w->out, m);
         }
     }
@@ -156,6 +169,7 @@ put_own(const writer_t *w)
                       str_of(member_order_state(o->state, w->view)));
     }
     put_time(w, "orderDate", o->order_date_us);
+    put_time(w, "expectedCompletionDate", o->expected_us);
     put_time(w, "startDate", o->start_us);
     put_time(
         w, o->state == ORDER_CANCELLED ? "cancellationDate" : "completionDate",
@@ -175,7 +189,7 @@ put_own(const writer_t *w)
 static bool
 is_own(const order_record_t *o, str_t name)
 {
-    return member_among(name, order_own) ||
+    return order_attr_is_ours(name) ||
            (o->state == ORDER_CANCELLED && str_is(name, "cancellationDate")) ||
            (o->cancellation_reason.len && str_is(name, "cancellationReason"));
 }

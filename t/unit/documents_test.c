@@ -1,6 +1,8 @@
 /* The whole resources that events speak of. */
 #include "t/unit/outbox.h"
 
+#include "backend/pools/loaded.h"
+
 static void
 test_document_kinds(void **state)
 {
@@ -22,6 +24,17 @@ test_document_kinds(void **state)
          DOCUMENT_SPECIFICATION},
         {"ServiceSpecificationChangeEvent", "Voip.Line", "",
          DOCUMENT_SPECIFICATION},
+        {"ServiceOrderAttributeValueChangeEvent",
+         "01890000-0000-7000-8000-000000000001", "{\"fieldPath\":\"note\"}",
+         DOCUMENT_ORDER_NOW},
+        {"ServiceOrderAttributeValueChangeEvent", "not a uuid",
+         "{\"fieldPath\":\"note\"}", DOCUMENT_NONE},
+        {"ServiceOrderAttributeValueChangeEvent",
+         "01890000-0000-7000-8000-000000000001",
+         "{\"externalId\":\"fieldPath\",\"state\":\"held\"}", DOCUMENT_NONE},
+        {"ServiceOrderStateChangeEvent",
+         "01890000-0000-7000-8000-000000000001", "{\"fieldPath\":\"note\"}",
+         DOCUMENT_NONE},
         {"", "", "", DOCUMENT_NONE},
         {"Service", "x", "", DOCUMENT_NONE},
     };
@@ -41,6 +54,14 @@ static void
 on_documents(void *ctx, const PGresult *res)
 {
     segment_t *s = ctx;
+    loaded_t loaded = {.arena = arena};
+
+    if (s->kind == DOCUMENT_ORDER_NOW) {
+        loaded_on_orders(&loaded, res);
+        event_take_orders_now(res, s->page, s->wanted, loaded.orders,
+                              loaded.order_count);
+        return;
+    }
 
     event_take_documents(arena, res, s->page, s->wanted, s->kind);
 }
@@ -151,6 +172,87 @@ test_documents_too_large_cut_the_page(void **state)
     assert_resources(&page, ORDER("3"));
 }
 
+#define PATCHED(n, fields)                                         \
+    "insert into event (id, api, type, resource_id, data) values " \
+    "(gen_random_uuid(), 'ordering', "                             \
+    "'ServiceOrderAttributeValueChangeEvent', '" ORDER(            \
+        n) "', "                                                   \
+           "'{\"fieldPath\":\"" fields "\"}')"
+
+static void
+test_a_patched_order_is_shown_as_it_is(void **state)
+{
+    const order_record_t *o;
+    event_page_t page;
+
+    (void) state;
+    sql("insert into service_order (id, request_key, order_date, doc, posted,"
+        " expected_completion) select ('01890000-0000-7000-8000-00000000000'"
+        " || i)::uuid, i::text, '2030-01-01T00:00:00Z', '{\"now\":1}',"
+        " '{\"then\":1}', '2030-01-02T00:00:00Z' from generate_series(1, 2) "
+        "i");
+    sql("insert into service_order_state (id, version, state, item_count,"
+        " start_at) select id, 7, 'inProgress', 3, '2030-01-01T00:00:01Z'"
+        " from service_order");
+    sql("insert into service_order_item (order_id, item_id, position,"
+        " parent_item, action, state) select id, v.* from service_order,"
+        " (values ('p', 0, null, 'add', 'acknowledged'), ('a', 1, 'p', 'add',"
+        " 'completed'), ('b', 2, 'p', 'add', 'inProgress')) v");
+    sql(CREATED("1"));
+    sql(PATCHED("1", "note"));
+    sql(PATCHED("9", "note")); /* gone */
+    sql(PATCHED("1", "description"));
+    sql(PATCHED("2", "priority"));
+    page = read_documents(DOCUMENT_ORDER, ORDERS);
+    assert_true(str_is(page.documents[0].order->doc, "{\"then\":1}"));
+    assert_true(page.documents[0].order->expected_us == NO_TIME);
+    page = read_documents(DOCUMENT_ORDER_NOW, ORDERS_NOW);
+    assert_int_equal(page.count, 5);
+    assert_null(page.documents[0].order);
+    assert_null(page.documents[2].order);
+    o = page.documents[1].order;
+    assert_non_null(o);
+    assert_ptr_equal(page.documents[3].order, o); /* read once */
+    assert_true(str_is(o->doc, "{\"now\":1}"));
+    assert_int_equal(o->state, ORDER_IN_PROGRESS);
+    assert_int_equal(o->version, 7);
+    assert_true(o->start_us == 1893456001000000LL);
+    assert_true(o->expected_us == 1893542400000000LL);
+    assert_int_equal(o->item_count, 3);
+    assert_int_equal(o->items[0].state, ORDER_IN_PROGRESS);
+    assert_int_equal(o->items[1].state, ORDER_COMPLETED);
+    assert_non_null(page.documents[4].order);
+    assert_int_equal(page.documents[4].order->item_count, 3);
+}
+
+static void
+test_patched_orders_too_large_cut_the_page(void **state)
+{
+    event_page_t page;
+
+    (void) state;
+    sql("insert into service_order (id, request_key, order_date, doc)"
+        " select ('01890000-0000-7000-8000-00000000000' || i)::uuid,"
+        " i::text, now(), json_build_object('x', repeat('y', 5000000))"
+        " from generate_series(1, 3) i");
+    sql("insert into service_order_state (id, state, item_count)"
+        " select id, 'held', 1 from service_order");
+    sql("insert into service_order_item (order_id, item_id, position, action,"
+        " state) select id, 'a', 0, 'add', 'held' from service_order");
+    sql(PATCHED("1", "a"));
+    sql(PATCHED("2", "a"));
+    sql(PATCHED("1", "b"));
+    sql(PATCHED("3", "a"));
+    sql(EVENT("x", "'{}'"));
+    page = read_documents(DOCUMENT_ORDER_NOW, ORDERS_NOW);
+    assert_int_equal(page.count, 3);
+    assert_false(page.complete);
+    assert_true(page.documents[1].order->doc.len > 5000000);
+    assert_true(page.documents[2].order->doc.len > 5000000);
+    page = read_page(page.to, end);
+    assert_resources(&page, ORDER("3") " x");
+}
+
 #define SERVICE "01890000-0000-7000-8000-0000000000bb"
 
 static void
@@ -223,6 +325,8 @@ main(void)
         TEST(test_document_kinds),
         TEST(test_an_order_is_shown_as_it_was_created),
         TEST(test_documents_too_large_cut_the_page),
+        TEST(test_a_patched_order_is_shown_as_it_is),
+        TEST(test_patched_orders_too_large_cut_the_page),
         TEST(test_a_service_with_its_configuration),
         TEST(test_a_specification_in_its_last_version),
     };

@@ -28,6 +28,7 @@ enum {
     RELAX,
     CURSORS,
     ORDERS,
+    ORDERS_NOW,
     ORDER_ITEMS,
     SERVICES,
     SPECIFICATIONS,
@@ -45,6 +46,7 @@ static const pg_statement_t statements[] = {
     [RELAX] = {"relax", sql_event_relax},
     [CURSORS] = {"cursors", sql_event_cursors},
     [ORDERS] = {"orders", sql_event_orders},
+    [ORDERS_NOW] = {"orders_now", sql_event_orders_now},
     [ORDER_ITEMS] = {"order_items", sql_event_order_items},
     [SERVICES] = {"services", sql_event_services},
     [SPECIFICATIONS] = {"specifications", sql_event_specifications},
@@ -234,7 +236,8 @@ setup(void **state)
     (void) state;
     arena_reset(arena);
     sql("truncate event, hub_subscription, service_order, entity_instance,"
-        " service_specification cascade");
+        " service_order_state, service_order_item, service_specification"
+        " cascade");
     return 0;
 }
 

@@ -110,6 +110,27 @@ makes_a_task_of_its_data(void **state)
 }
 
 static void
+tells_the_path_of_what_changed(void **state)
+{
+    (void) state;
+    event_record_t e = record("ServiceOrderAttributeValueChangeEvent",
+                              ORDER_ID, "{\"fieldPath\":\"note,x\\\"y\"}");
+    tmf_view_t v = view_all();
+    const json_t *r = show(&e, STR("{\"id\":\"whole\"}"), &v);
+
+    assert_at(r, "/fieldPath", "\"note,x\\\"y\"");
+    assert_at(r, "/event", "{\"serviceOrder\":{\"id\":\"whole\"}}");
+    r = show(&e, STR_NONE, &v); /* it has been deleted */
+    assert_at(r, "/fieldPath", "\"note,x\\\"y\"");
+    assert_at(r, "/event",
+              "{\"serviceOrder\":{\"id\":\"" ORDER_ID "\",\"href\":" ORDER_HREF
+              "}}");
+    e = record("ServiceOrderAttributeValueChangeEvent", ORDER_ID,
+               "{\"state\":\"inProgress\"}");
+    assert_at(show(&e, STR_NONE, &v), "/fieldPath", NULL);
+}
+
+static void
 makes_a_service_of_its_data(void **state)
 {
     (void) state;
@@ -285,6 +306,7 @@ main(void)
         CHECK_TEST(wraps_a_whole_resource),
         CHECK_TEST(makes_an_order_of_its_data),
         CHECK_TEST(makes_a_task_of_its_data),
+        CHECK_TEST(tells_the_path_of_what_changed),
         CHECK_TEST(makes_a_service_of_its_data),
         CHECK_TEST(makes_a_reference_of_no_data),
         CHECK_TEST(leaves_other_shapes_alone),

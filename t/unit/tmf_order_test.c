@@ -383,6 +383,7 @@ record_of(const char *doc, const item_record_t *items, int n)
         .id = uuid_of(ORDER_ID),
         .state = ORDER_ACKNOWLEDGED,
         .order_date_us = NEW_YEAR_2030,
+        .expected_us = NO_TIME,
         .start_us = NO_TIME,
         .completion_us = NO_TIME,
         .doc = json_of(doc),
@@ -421,6 +422,22 @@ shows_new_order(void **state)
         "\"acknowledged\",\"orderDate\":\"2030-01-01T00:00:00.000Z\","
         "\"@type\":\"ServiceOrder\",\"serviceOrderItem\":[{\"id\":\"1\","
         "\"action\":\"add\",\"service\":{},\"state\":\"acknowledged\"}]}");
+}
+
+static void
+expects_what_was_patched(void **state)
+{
+    (void) state;
+    order_record_t o =
+        record_of("{\"expectedCompletionDate\":\"2029-01-01T00:00:00Z\","
+                  "\"serviceOrderItem\":[" ITEM("1") "]}",
+                  &fresh_item, 1);
+    tmf_view_t v = view_all();
+
+    assert_at(show(&o, &v), "/expectedCompletionDate", NULL);
+    o.expected_us = NEW_YEAR_2030;
+    assert_at(show(&o, &v), "/expectedCompletionDate",
+              "\"2030-01-01T00:00:00.000Z\"");
 }
 
 static void
@@ -756,6 +773,7 @@ main(void)
         CHECK_TEST(bounds_items_and_dependencies),
         CHECK_TEST(bounds_characteristics),
         CHECK_TEST(shows_new_order),
+        CHECK_TEST(expects_what_was_patched),
         CHECK_TEST(gives_back_what_was_sent),
         CHECK_TEST(hides_what_is_the_servers),
         CHECK_TEST(shows_service_and_dates),
