@@ -23,6 +23,7 @@ static const char *const order_states[] = {
     "partial",
     "assessingCancellation",
     "pendingCancellation",
+    "pendingExternal", /* ours: a client gives back what it was shown */
     NULL,
 };
 

@@ -117,7 +117,7 @@ const char sql_order_change[] =
     "  WHERE i.order_id = $1::uuid AND (($10::boolean AND a.run IS NULL AND"
     "   i.depends IS NULL) OR ($11::boolean AND a.item_state NOT IN"
     "   ('completed', 'failed', 'cancelled', 'rejected', 'partial')))"
-    "  FOR UPDATE OF a),"
+    "  ORDER BY a.id FOR UPDATE OF a),"
     " moved AS (UPDATE service_order_state s SET version = s.version + 1"
     "  WHERE s.id = $1::uuid AND s.version = $2::int"
     "  AND (SELECT count(*) FROM held) >= 0 AND ($3::bigint < 0 OR $3::bigint"

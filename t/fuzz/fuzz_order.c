@@ -2,12 +2,15 @@
  * Any JSON as a posted serviceOrder and cancelServiceOrder: to the domain, and
  * back to a client. What comes back must be JSON, with every item's state in
  * it; an order that is accepted keeps the rules that the domain relies on.
+ *
+ * Behind a NUL, which JSON never holds, a patch of the order: one that is taken
+ * leaves the same items, and patching with nothing changes nothing any more.
  */
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "backend/tmf/cancellation.h"
-#include "backend/tmf/order.h"
+#include "backend/tmf/order_patch.h"
 
 #define MUST(condition)     \
     do {                    \
@@ -106,13 +109,46 @@ show_cancellation(arena_t *a, const json_t *doc, str_t text)
     buf_free(&out);
 }
 
+static void
+patch(arena_t *a, order_record_t *record, const json_t *wish)
+{
+    tmf_view_t view = {.base = STR("http://h"), .version = STR("v4")};
+    patch_kind_t kind = wish->type == JSON_ARRAY ? PATCH_QUERY : PATCH_MERGE;
+    const json_t *nothing = json_parse(a, STR("{}"), NULL);
+    order_patch_t got, again;
+    tmf_error_t err = {.status = 0};
+
+    if (!order_patch(a, record, &view, wish, kind, &got, &err)) {
+        MUST(err.status >= 400 && err.status < 500 && err.message[0]);
+        return;
+    }
+    MUST(got.order.item_count == record->item_count);
+    record->doc = got.doc;
+    record->expected_us = got.expected_us;
+    MUST(order_patch(a, record, &view, nothing, PATCH_MERGE, &again, &err));
+    MUST(again.changed_count == 0 && again.state.len == 0);
+}
+
+/* The text up to the first NUL, and what is behind it. */
+static str_t
+split(str_t text, str_t *ret_rest)
+{
+    const char *end = text.len ? memchr(text.data, '\0', text.len) : NULL;
+    size_t len = end ? (size_t) (end - text.data) : text.len;
+
+    *ret_rest = end ? (str_t){end + 1, text.len - len - 1} : STR_NONE;
+    return (str_t){text.data, len};
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     arena_t *a = arena_create();
-    str_t text = {(const char *) data, size};
+    str_t rest;
+    str_t text = split((str_t){(const char *) data, size}, &rest);
     const json_t *doc = json_parse(a, text, NULL);
-    order_record_t record = {.doc = text, .start_us = NO_TIME};
+    order_record_t record = {
+        .doc = text, .expected_us = NO_TIME, .start_us = NO_TIME};
     order_t order;
     tmf_error_t err = {.status = 0};
 
@@ -127,6 +163,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         show(a, &record, accepted);
         show_cancellation(a, doc, text);
+        const json_t *wish = rest.len ? json_parse(a, rest, NULL) : NULL;
+        if (accepted && wish) {
+            patch(a, &record, wish);
+        }
     }
     arena_free(a);
     return 0;
