@@ -35,8 +35,7 @@ const resource_t tmf_resources[] = {
         .create = &tmf_service_order,
         .patch = &tmf_service_order,
         .collection = METHOD_GET | METHOD_POST,
-        .item = METHOD_GET | METHOD_DELETE,
-        .standard = METHOD_PATCH,
+        .item = METHOD_GET | METHOD_PATCH | METHOD_DELETE,
         .post_fields = true,
     },
     {

@@ -181,6 +181,8 @@ void request_answer_resource(group_t *g, request_t *r, int status, str_t id,
 /* intake_orders.c */
 void orders_post(group_t *g);
 void orders_remove(group_t *g);
+/* intake_order_change.c */
+void order_modify(group_t *g);
 /* intake_cancel.c */
 void cancellation_post(group_t *g);
 /* intake_reads.c */

@@ -23,6 +23,7 @@ static const route_t routes[] = {
     {"ordering", "serviceOrder", "POST", 0, ROUTE_ORDERS, orders_post},
     {"ordering", "serviceOrder", "GET", 1, ROUTE_READS, reads_start},
     {"ordering", "serviceOrder", "GET", 0, ROUTE_LIST, list_start},
+    {"ordering", "serviceOrder", "PATCH", 1, ROUTE_ALONE, order_modify},
     {"ordering", "serviceOrder", "DELETE", 1, ROUTE_ALONE, orders_remove},
     {"ordering", "cancelServiceOrder", "POST", 0, ROUTE_ALONE,
      cancellation_post},

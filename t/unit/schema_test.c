@@ -570,8 +570,8 @@ test_resources(void **state)
     (void) state;
     assert_non_null(r);
     assert_int_equal(r->collection, METHOD_GET | METHOD_POST);
-    assert_int_equal(r->item, METHOD_GET | METHOD_DELETE);
-    assert_int_equal(r->standard, METHOD_PATCH);
+    assert_int_equal(r->item, METHOD_GET | METHOD_PATCH | METHOD_DELETE);
+    assert_int_equal(r->standard, 0);
     assert_null(resource_find(API_INVENTORY, STR("serviceOrder")));
     assert_null(resource_find(API_ORDERING, STR("serviceorder")));
     assert_null(resource_find(API_ORDERING, STR("serviceOrder2")));
