@@ -459,7 +459,7 @@ call_take(curl_path_t *h)
         c->base.cancel = cancel;
         c->path = h;
         c->easy = curl_easy_init();
-        buf_init(&c->body, HTTP_MAX_ANSWER);
+        buf_init(&c->body, h->options.max_answer);
         if (c->easy != NULL) {
             set_fixed(c);
         }

@@ -44,9 +44,13 @@ http_t *
 http_open(struct event_base *base, const http_options_t *o)
 {
     http_t *h = xcalloc(1, sizeof(*h));
+    http_options_t full = *o;
 
-    h->plain = plain_open(base, o);
-    h->curl = curl_path_open(base, o);
+    if (full.max_answer == 0) {
+        full.max_answer = HTTP_MAX_ANSWER;
+    }
+    h->plain = plain_open(base, &full);
+    h->curl = curl_path_open(base, &full);
     h->proxied = has_proxy();
     return h;
 }

@@ -22,7 +22,7 @@
 
 #include "backend/southbound/address.h"
 
-#define HTTP_MAX_ANSWER  1048576    /* bytes of an answer's body */
+#define HTTP_MAX_ANSWER  1048576 /* bytes of an answer's body, if not told */
 #define HTTP_MAX_REQUEST (64 << 20) /* bytes of URL, headers and body */
 #define HTTP_MAX_HEADERS 16         /* extra headers of a request */
 
@@ -34,6 +34,7 @@ typedef struct {
     bool allow_private;
     const networks_t *networks; /* allowed all the same; NULL: none. Must
                                    outlive the http_t */
+    size_t max_answer; /* bytes of an answer's body; 0: HTTP_MAX_ANSWER */
     const char *user_agent;
 } http_options_t;
 

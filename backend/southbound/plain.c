@@ -335,7 +335,7 @@ call_take(plain_t *p, http_answer_fn fn, void *ctx)
         list_init(&c->node);
         list_init(&c->turn);
         buf_init(&c->request, HTTP_MAX_REQUEST + OWN_BYTES);
-        http_parse_init(&c->answer, HTTP_MAX_ANSWER);
+        http_parse_init(&c->answer, p->options.max_answer);
     }
     c->host = NULL;
     c->conn = NULL;

@@ -505,6 +505,14 @@ bodies_up_to_the_limit(void **state)
     assert_has(a.error, "too large");
     assert_int_equal(a.size, 0);
     assert_int_equal(get(url_of("/bytes/10")).size, 10);
+    http_close(http);
+    http = http_open(base, &(http_options_t){.max_connections = 4,
+                                             .max_host_connections = 4,
+                                             .allow_private = true,
+                                             .max_answer = 9,
+                                             .user_agent = "turnup-test"});
+    assert_int_equal(get(url_of("/bytes/9")).size, 9);
+    assert_has(get(url_of("/bytes/10")).error, "too large");
 }
 
 static void
