@@ -66,6 +66,13 @@ is_http_url(str_t s)
     return from < s.len && !strchr("/?#:@", s.data[from]);
 }
 
+/* Which files may be named so is for those who open them. */
+static bool
+is_file_url(str_t s)
+{
+    return s.len <= URI_MAX && starts_with_nocase(s, "file:/");
+}
+
 bool
 attr_is_among(str_t s, const char *const *values)
 {
@@ -96,7 +103,9 @@ attr_fits(const attr_schema_t *attr, json_type_t type, str_t text)
     case ATTR_DATE_TIME:
         return type == JSON_STRING && rfc3339_parse(text, &us);
     case ATTR_URI:
-        return type == JSON_STRING && is_http_url(text);
+        return type == JSON_STRING &&
+               (is_http_url(text) ||
+                ((attr->flags & ATTR_FILE) && is_file_url(text)));
     case ATTR_ENUM:
         return type == JSON_STRING && attr_is_among(text, attr->values);
     case ATTR_OBJECT:

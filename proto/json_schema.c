@@ -133,7 +133,7 @@ put_scalar(buf_t *out, const attr_schema_t *a, shape_t shape, bool null,
     if (scalars[a->type].format) {
         json_put_text(out, "format", str_of(scalars[a->type].format));
     }
-    if (a->type == ATTR_URI) {
+    if (a->type == ATTR_URI && !(a->flags & ATTR_FILE)) {
         json_put_text(out, "pattern", STR(URI_PATTERN));
     } else if (a->type == ATTR_INTEGER) {
         json_put_raw(out, "minimum", STR("-" MAX_INTEGER));

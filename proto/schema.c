@@ -27,6 +27,13 @@ static const struct {
         .item = METHOD_GET | METHOD_PATCH | METHOD_DELETE,        \
     }
 
+#define JOB(resource, schema)                                    \
+    {                                                            \
+        .api = API_CATALOG, .name = resource, .create = &schema, \
+        .collection = METHOD_GET | METHOD_POST,                  \
+        .item = METHOD_GET | METHOD_DELETE,                      \
+    }
+
 /* Resources without a schema are not taken in yet. */
 const resource_t tmf_resources[] = {
     {
@@ -73,16 +80,8 @@ const resource_t tmf_resources[] = {
     MANAGED("serviceCategory", tmf_service_category),
     MANAGED("serviceCandidate", tmf_service_candidate),
     MANAGED("serviceSpecification", tmf_service_specification),
-    {
-        .api = API_CATALOG,
-        .name = "importJob",
-        .standard = METHOD_GET | METHOD_POST | METHOD_DELETE,
-    },
-    {
-        .api = API_CATALOG,
-        .name = "exportJob",
-        .standard = METHOD_GET | METHOD_POST | METHOD_DELETE,
-    },
+    JOB("importJob", tmf_import_job),
+    JOB("exportJob", tmf_export_job),
     {
         .api = API_CATALOG,
         .name = "hub",

@@ -34,7 +34,8 @@ enum {
     ATTR_FORBIDDEN = 1 << 5, /* refused on create but for "acknowledged" */
     ATTR_UNIQUE = 1 << 6,    /* a list of objects whose id differ */
     ATTR_SELECTS = 1 << 7,   /* an enum: its value makes others mandatory */
-    ATTR_NULLABLE = 1 << 8   /* answers may show it as null */
+    ATTR_NULLABLE = 1 << 8,  /* answers may show it as null */
+    ATTR_FILE = 1 << 9       /* a URL that may also be a file's */
 };
 
 typedef struct object_schema object_schema_t;
@@ -123,6 +124,9 @@ void validator_free(validator_t *v);
 /* 0, or -1 with *err (a 400 or 413); then only free. */
 int validator_feed(validator_t *v, str_t chunk, tmf_error_t *err);
 int validator_finish(validator_t *v, tmf_error_t *err);
+/* A whole body at once. false with *err (a 400, 413; 500: out of memory). */
+bool validator_check(const object_schema_t *schema, validate_t rules,
+                     str_t body, tmf_error_t *err);
 
 /* RFC 3339 to microseconds since the epoch; also with "+0000". false: not
  * one. */

@@ -185,14 +185,15 @@ static const object_schema_t target_entity_schema = {
     },
 };
 
+#define OWN_ID                 \
+    OWN_TEXT("id", ATTR_FIXED, \
+             "the client's choice, or ours where it has none")
+
 /* What the four resources that are managed have in common. version: flags. */
 #define ENTITY_ATTRS(version_flags)                                 \
-    TEXT("name", REQUIRED),                                         \
-        OWN_TEXT("id", ATTR_FIXED,                                  \
-                 "the client's choice, or ours where it has none"), \
-        TEXT("href", OURS), INSTANT("lastUpdate", OURS),            \
-        TEXT("description", 0), TEXT("lifecycleStatus", 0),         \
-        TEXT("version", version_flags),                             \
+    TEXT("name", REQUIRED), OWN_ID, TEXT("href", OURS),             \
+        INSTANT("lastUpdate", OURS), TEXT("description", 0),        \
+        TEXT("lifecycleStatus", 0), TEXT("version", version_flags), \
         OBJECT("validFor", 0, &tmf_time_period), META(0)
 
 const object_schema_t tmf_service_specification = {
@@ -261,11 +262,22 @@ static const char *const job_states[] = {
     "Not Started", "Running", "Succeeded", "Failed", NULL,
 };
 
-/* url: not ATTR_URI, as it may be a file's. */
-#define JOB_ATTRS                                                        \
-    TEXT("url", REQUIRED), TEXT("id", OURS), TEXT("href", OURS),         \
-        ENUM("status", OURS, job_states), INSTANT("creationDate", OURS), \
-        INSTANT("completionDate", OURS), TEXT("errorLog", OURS),         \
+static const object_schema_t job_progress = {
+    "JobProgress",
+    (const attr_schema_t[]){
+        INTEGER("total", 0),
+        INTEGER("done", 0),
+        INTEGER("failed", 0),
+        END,
+    },
+};
+
+#define JOB_ATTRS                                                         \
+    URI("url", REQUIRED | ATTR_FILE), OWN_ID, TEXT("href", OURS),         \
+        ENUM("status", OURS, job_states), INSTANT("creationDate", OURS),  \
+        INSTANT("completionDate", OURS), TEXT("errorLog", OURS),          \
+        OWN_OBJECT("progress", OURS, &job_progress,                       \
+                   "how many documents there are, were taken, were not"), \
         TEXT("contentType", 0), TEXT("path", 0), META(0)
 
 const object_schema_t tmf_import_job = {

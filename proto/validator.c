@@ -518,3 +518,20 @@ validator_finish(validator_t *v, tmf_error_t *err)
     }
     return 0;
 }
+
+bool
+validator_check(const object_schema_t *schema, validate_t rules, str_t body,
+                tmf_error_t *err)
+{
+    validator_t *v = validator_create(schema, rules);
+
+    if (!v) {
+        tmf_error_set(err, 500, TMF_CODE_INTERNAL, "Internal error", "",
+                      "out of memory");
+        return false;
+    }
+    bool good =
+        validator_feed(v, body, err) == 0 && validator_finish(v, err) == 0;
+    validator_free(v);
+    return good;
+}

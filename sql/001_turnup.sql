@@ -55,6 +55,25 @@ CREATE TABLE service_specification PARTITION OF catalog_entity
     (resource DEFAULT 'serviceSpecification')
     FOR VALUES IN ('serviceSpecification');
 CREATE INDEX service_specification_change ON service_specification (change);
+CREATE TABLE import_job PARTITION OF catalog_entity FOR VALUES IN ('importJob');
+CREATE TABLE export_job PARTITION OF catalog_entity FOR VALUES IN ('exportJob');
+
+-- Jobs that have not ended. Who has one in hand writes only over the number of
+-- its run; after the lease, or when the same slot starts again, another run
+-- begins from the start, which changes nothing that is as it should be.
+CREATE TABLE catalog_job (
+    resource    text NOT NULL, -- importJob, exportJob
+    id          text NOT NULL,
+    base        text NOT NULL, -- hrefs begin with it
+    version     text NOT NULL, -- of the API
+    correlation text,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    since       bigint, -- catalog_change when it was first begun
+    run         integer NOT NULL DEFAULT 0,
+    owner       text,
+    lease_until timestamptz,
+    PRIMARY KEY (resource, id)
+);
 
 -- Every definition text ever run: a running activation keeps its own.
 CREATE TABLE family_definition (

@@ -52,6 +52,10 @@ my %expected = (
     serviceCatalogManagement => {
         '*_Create: no attribute lastUpdate' =>
             'the server sets it; what is sent is passed over',
+        '*portJob*: attribute @*' => 'v4 forgot them here; v5 has them',
+        '*portJob: attribute progress' => 'how many documents it has taken',
+        '*portJob_Create: attribute id' => 'as of what the catalog holds',
+        '*portJob_Create: no attribute *' => 'as lastUpdate',
         'CharacteristicSpecification: mandatory name' =>
             'TMF633B asks for it, and rules hang on it',
         'Service*_Create: attribute id' =>

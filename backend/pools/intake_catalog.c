@@ -5,6 +5,7 @@
  */
 #include "backend/pools/intake.h"
 
+#include "backend/store/jobs.h"
 #include "backend/tmf/entity.h"
 
 typedef struct {
@@ -193,6 +194,18 @@ make(editing_t *t)
     return true;
 }
 
+/* The keeper looks for it each quarter of a second. */
+static void
+add_job(const editing_t *t)
+{
+    group_t *g = t->group;
+    const request_frame_t *f = &g->requests[0]->frame;
+    job_record_t job = {t->key.resource, t->key.id, f->base, f->version,
+                        f->traceparent};
+
+    job_insert(g->pg, group_arena(g), &job);
+}
+
 static void
 create(group_t *g, str_t made)
 {
@@ -210,7 +223,11 @@ create(group_t *g, str_t made)
     once_insert(g, arena_printf(a, "%.*s %.*s", STR_FMT(t->key.id),
                                 STR_FMT(t->key.version)));
     entity_insert(g->pg, a, &t->key, t->doc);
-    add_event(t, "Create");
+    if (t->kind->job) {
+        add_job(t);
+    } else {
+        add_event(t, "Create");
+    }
     pg_commit(g->pg, on_created, t);
 }
 
@@ -344,7 +361,15 @@ on_loaded(void *ctx, pg_outcome_t outcome, const char *sqlstate,
 void
 entity_modify(group_t *g)
 {
-    read_current(begin(g), on_loaded);
+    editing_t *t = begin(g);
+
+    if (t->kind->job) { /* the edge says so; others write streams too */
+        request_fail(g, g->requests[0], 405, TMF_CODE_METHOD,
+                     "Method not allowed", "A job is not changed");
+        group_end(g);
+        return;
+    }
+    read_current(t, on_loaded);
 }
 
 /* DELETE ------------------------------------------------------------------- */
@@ -384,6 +409,10 @@ write_deleted(editing_t *t)
                               entity_event(t->kind, "Delete", a),
                               g->requests[0]->frame.traceparent};
 
+    if (t->kind->job) {
+        job_delete(g->pg, a, t->key.resource, t->key.id);
+        event.type = STR_NONE;
+    }
     entity_delete(g->pg, a, t->key.resource, t->key.id, t->changes, t->count,
                   &event, on_gone, t);
     pg_commit(g->pg, on_deleted, t);

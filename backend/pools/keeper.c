@@ -2,9 +2,11 @@
  * The keeper: what nobody else remembers. Activations that are due (a
  * deadline, a hint that was lost, a start date) are hinted; work of slots
  * that died for good is taken from them; after Redis was flushed the hints are
- * made anew from PostgreSQL; partitions are made ahead of time.
+ * made anew from PostgreSQL; partitions are made ahead of time. Beside that it
+ * runs the catalog's jobs (jobs.h).
  */
 #include "backend/pools/hints.h"
+#include "backend/pools/jobs.h"
 #include "backend/pools/worker.h"
 
 #include <stdio.h>
@@ -26,6 +28,7 @@
 
 typedef struct {
     worker_t worker;
+    jobs_t *jobs;
     char *epoch_key;
     struct event *tick;
     unsigned turns;
@@ -161,9 +164,11 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
         k->asked = true;
         redis_call(k->worker.redis, on_epoch, k, "GET", k->epoch_key, NULL);
     }
-    if (!k->worker.stopping) {
-        turn(k);
+    if (k->worker.stopping) {
+        return;
     }
+    jobs_look(k->jobs);
+    turn(k);
 }
 
 /* The segment under way is waited for: its hints are not to be lost. */
@@ -187,6 +192,7 @@ keeper_main(const settings_t *s, int n)
     worker_open(&k->worker, s, "keeper", n, store_statements);
     k->worker.pool_ctx = k;
     k->worker.on_stop = on_stop;
+    k->jobs = jobs_open(&k->worker);
     k->epoch_key = worker_key(s, KEY_EPOCH, "");
     k->hinted = worker_counter(&k->worker, "activations_hinted");
     k->lost = worker_counter(&k->worker, "activations_recovered");
@@ -194,6 +200,7 @@ keeper_main(const settings_t *s, int n)
     event_add(k->tick, &tick);
     rc = worker_run(&k->worker);
     event_free(k->tick);
+    jobs_close(k->jobs);
     worker_close(&k->worker);
     free(k->epoch_key);
     free(k);

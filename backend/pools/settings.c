@@ -56,6 +56,8 @@ static const conf_key_t keys[] = {
     KEY("turnup", "paused", KIND_BOOL, paused, "no"),
     KEY("hub", "callback_networks", KIND_NETWORKS, hub_networks, ""),
     KEY("hub", "subscriptions", KIND_SUBSCRIPTIONS, hub_subscriptions, "1000"),
+    KEY("catalog", "import_directory", KIND_TEXT, import_directory, ""),
+    KEY("catalog", "export_directory", KIND_TEXT, export_directory, ""),
 };
 
 typedef struct {

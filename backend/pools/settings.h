@@ -30,8 +30,11 @@ typedef struct {
     char *host;        /* this machine's name, in slots and heartbeats */
     log_level_t log_level;
     bool paused;             /* family pools take no work */
-    networks_t hub_networks; /* private ones that callbacks may be in */
+    networks_t hub_networks; /* private ones that callbacks and URLs
+                                of jobs may be in */
     int hub_subscriptions;   /* most of one API */
+    char *import_directory;  /* of file: URLs; empty: none are taken */
+    char *export_directory;
     pool_settings_t pools[SETTINGS_MAX_POOLS];
     int pool_count;
 } settings_t;

@@ -44,7 +44,7 @@ const char sql_entity_delete[] =
     " gone AS (SELECT * FROM kept UNION ALL SELECT * FROM dropped),"
     " told AS (INSERT INTO event (id, api, type, resource_id, data,"
     "  correlation) SELECT $4::uuid, 'catalog', $5::text, $2::text, '{}',"
-    "  $6::text WHERE EXISTS (SELECT 1 FROM gone)),"
+    "  $6::text WHERE $5 IS NOT NULL AND EXISTS (SELECT 1 FROM gone)),"
     /* What changed meanwhile is not in gone, what came is not in $3. */
     " same AS (SELECT 1 / CASE WHEN $3 IS NULL OR cardinality($3) ="
     "  ALL (SELECT count(*) FROM gone UNION ALL SELECT count(*)"
@@ -169,35 +169,71 @@ static const filter_column_t columns[] = {
     {NULL, NULL, FILTER_TEXT},
 };
 
-#define LISTED(table, of)                                            \
-    {                                                                \
-        .columns = columns, .schema = &tmf_##of, .doc_sql = "p.doc", \
-        .from = table " p WHERE NOT p.deleted",                      \
-        .row_sql = "p.id, p.version, p.doc", .show = "doc",          \
-        .last = "id, version",                                       \
+#define LISTED(table, of, columns_of)                                     \
+    {                                                                     \
+        .columns = (columns_of), .schema = &tmf_##of, .doc_sql = "p.doc", \
+        .from = table " p WHERE NOT p.deleted",                           \
+        .row_sql = "p.id, p.version, p.doc", .show = "doc",               \
+        .last = "id, version",                                            \
     }
+
+static const filter_column_t job_columns[] = {
+    {"id", "p.id", FILTER_TEXT},
+    {"status", "(p.doc->>'status')", FILTER_TEXT},
+    {"creationDate", "(p.doc->>'creationDate')::timestamptz", FILTER_TIME},
+    {"completionDate", "(p.doc->>'completionDate')::timestamptz", FILTER_TIME},
+    {NULL, NULL, FILTER_TEXT},
+};
 
 static const struct {
     const char *resource;
     filter_list_t list;
 } lists[] = {
-    {"serviceCatalog", LISTED("service_catalog", service_catalog)},
-    {"serviceCategory", LISTED("service_category", service_category)},
-    {"serviceCandidate", LISTED("service_candidate", service_candidate)},
+    {"serviceCatalog", LISTED("service_catalog", service_catalog, columns)},
+    {"serviceCategory", LISTED("service_category", service_category, columns)},
+    {"serviceCandidate",
+     LISTED("service_candidate", service_candidate, columns)},
     {"serviceSpecification",
-     LISTED("service_specification", service_specification)},
+     LISTED("service_specification", service_specification, columns)},
+    {"importJob", LISTED("import_job", import_job, job_columns)},
+    {"exportJob", LISTED("export_job", export_job, job_columns)},
 };
 
-bool
-entities_list_sql(buf_t *sql, pg_params_t *p, str_t resource, const query_t *q,
-                  long cap, tmf_error_t *err)
+static const filter_list_t *
+find_list(str_t resource)
 {
     size_t i = 0;
 
     while (!str_is(resource, lists[i].resource)) {
         i++;
     }
-    return filter_list_sql(sql, p, q, cap, &lists[i].list, err);
+    return &lists[i].list;
+}
+
+bool
+entities_list_sql(buf_t *sql, pg_params_t *p, str_t resource, const query_t *q,
+                  long cap, tmf_error_t *err)
+{
+    return filter_list_sql(sql, p, q, cap, find_list(resource), err);
+}
+
+bool
+entities_all_sql(buf_t *sql, pg_params_t *p, str_t resource, const query_t *q,
+                 long bytes, tmf_error_t *err)
+{
+    const filter_list_t *l = find_list(resource);
+
+    buf_printf(sql,
+               "SELECT doc FROM (SELECT p.doc, p.id, p.version,"
+               " coalesce(sum(octet_length(p.doc::text)) OVER"
+               " (ORDER BY p.id, p.version ROWS BETWEEN UNBOUNDED PRECEDING"
+               " AND 1 PRECEDING), 0) AS before FROM %s",
+               l->from);
+    if (!filter_where(sql, p, q, l, err)) {
+        return false;
+    }
+    buf_printf(sql, ") AS x WHERE before <= %ld ORDER BY id, version", bytes);
+    return true;
 }
 
 void

@@ -21,7 +21,7 @@ typedef struct {
     str_t version; /* empty: there is but one */
 } entity_key_t;
 
-/* The event that tells of a deletion. */
+/* The event that tells of a deletion; without a type nothing does. */
 typedef struct {
     uuid_t id;
     str_t type, correlation;
@@ -51,6 +51,11 @@ void entity_delete(pg_t *pg, arena_t *a, str_t resource, str_t id,
 /* resource: one of those that catalog_entity has a table for. */
 bool entities_list_sql(buf_t *sql, pg_params_t *p, str_t resource,
                        const query_t *q, long cap, tmf_error_t *err);
+
+/* All documents of a resource that q's filters find, by id and version; none
+ * behind one with which they are more than so many bytes. */
+bool entities_all_sql(buf_t *sql, pg_params_t *p, str_t resource,
+                      const query_t *q, long bytes, tmf_error_t *err);
 
 /* id, family, version, hash, body of one family's definitions but the n known
  * ones, by id. Not those above the highest known: a number is given before

@@ -48,6 +48,13 @@
     S(entity_insert)         \
     S(entity_update)         \
     S(entity_delete)         \
+    S(entity_import)         \
+    S(job_insert)            \
+    S(job_delete)            \
+    S(job_claim)             \
+    S(job_renew)             \
+    S(job_report)            \
+    S(job_catalogs)          \
     S(cancellation_facts)    \
     S(cancellation_guard)    \
     S(cancellation_version)  \

@@ -2,7 +2,10 @@
  * TMF633 documents: what is stored is what the client sent, with the server's
  * attributes filled in and without an href.
  */
+#define _GNU_SOURCE
 #include "backend/tmf/entity.h"
+
+#include <strings.h>
 
 #include "backend/tmf/member.h"
 #include "proto/schema_tables.h"
@@ -12,27 +15,47 @@
 
 #define VERSION_DEFAULT "1.0"
 
+/* Jobs last. */
 static const entity_kind_t kinds[] = {
-    {"serviceCatalog", &tmf_service_catalog, false},
-    {"serviceCategory", &tmf_service_category, false},
-    {"serviceCandidate", &tmf_service_candidate, false},
-    {"serviceSpecification", &tmf_service_specification, true},
+    {"serviceCatalog", &tmf_service_catalog, false, false},
+    {"serviceCategory", &tmf_service_category, false, false},
+    {"serviceCandidate", &tmf_service_candidate, false, false},
+    {"serviceSpecification", &tmf_service_specification, true, false},
+    {"importJob", &tmf_import_job, false, true},
+    {"exportJob", &tmf_export_job, false, true},
 };
 
-#define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
-
-/* Written by store_document() itself, or never stored. */
-static const char *const server_own[] = {"id", "href", "lastUpdate", NULL};
+#define KIND_COUNT ((int) (sizeof(kinds) / sizeof(kinds[0])))
 
 const entity_kind_t *
 entity_kind(str_t resource)
 {
-    for (size_t i = 0; i < KIND_COUNT; i++) {
+    for (int i = 0; i < KIND_COUNT; i++) {
         if (str_is(resource, kinds[i].resource)) {
             return &kinds[i];
         }
     }
     return NULL;
+}
+
+const entity_kind_t *
+entity_kind_at(int i)
+{
+    return i < KIND_COUNT && !kinds[i].job ? &kinds[i] : NULL;
+}
+
+const entity_kind_t *
+entity_kind_of_path(str_t path)
+{
+    const char *slash = memrchr(path.len ? path.data : "", '/', path.len);
+    const entity_kind_t *k;
+
+    if (slash) {
+        path.len -= (size_t) (slash + 1 - path.data);
+        path.data = slash + 1;
+    }
+    k = entity_kind(path);
+    return k && !k->job ? k : NULL;
 }
 
 str_t
@@ -75,15 +98,25 @@ is_given(const json_t *v)
            !(v->type == JSON_STRING && v->text.len == 0);
 }
 
-static bool
-has_attribute(const entity_kind_t *k, const char *name)
+static const attr_schema_t *
+find_attribute(const entity_kind_t *k, str_t name)
 {
     for (const attr_schema_t *at = k->schema->attrs; at->name; at++) {
-        if (!strcmp(at->name, name)) {
-            return true;
+        if (str_is(name, at->name)) {
+            return at;
         }
     }
-    return false;
+    return NULL;
+}
+
+/* Written by store_document() itself, or never stored. */
+static bool
+is_ours(const entity_kind_t *k, str_t name)
+{
+    const attr_schema_t *at = find_attribute(k, name);
+
+    return at && ((at->flags & ATTR_SERVER) || str_is(name, "id") ||
+                  (k->versions && str_is(name, "version")));
 }
 
 /* Attributes that a stored document always has: the value, as JSON, of one
@@ -92,8 +125,12 @@ static str_t
 default_value(const entity_kind_t *k, const json_t *doc, const char *name,
               arena_t *a)
 {
-    if (is_given(json_get(doc, name)) || !has_attribute(k, name)) {
+    if (!find_attribute(k, str_of(name)) ||
+        (is_given(json_get(doc, name)) && !is_ours(k, str_of(name)))) {
         return STR_NONE;
+    }
+    if (!strcmp(name, "status")) {
+        return STR("\"Not Started\"");
     }
     if (!strcmp(name, "@type")) {
         return arena_printf(a, "\"%s\"", k->schema->name);
@@ -109,8 +146,8 @@ static void
 store_document(buf_t *out, arena_t *a, const entity_kind_t *k,
                const json_t *doc, str_t id, str_t version, int64_t now_us)
 {
-    static const char *const names[] = {"lifecycleStatus", "isBundle",
-                                        "isRoot", "@type"};
+    static const char *const names[] = {"status", "lifecycleStatus",
+                                        "isBundle", "isRoot", "@type"};
     const char *filled[sizeof(names) / sizeof(names[0]) + 1] = {NULL};
     int n = 0;
 
@@ -119,7 +156,7 @@ store_document(buf_t *out, arena_t *a, const entity_kind_t *k,
     if (k->versions) {
         json_put_text(out, "version", version);
     }
-    member_time(out, "lastUpdate", now_us);
+    member_time(out, k->job ? "creationDate" : "lastUpdate", now_us);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         str_t value = default_value(k, doc, names[i], a);
 
@@ -130,9 +167,7 @@ store_document(buf_t *out, arena_t *a, const entity_kind_t *k,
     }
     json_each(m, doc)
     {
-        if (!member_among(m->name, server_own) &&
-            !member_among(m->name, filled) &&
-            !(k->versions && str_is(m->name, "version"))) {
+        if (!is_ours(k, m->name) && !member_among(m->name, filled)) {
             member_copy(out, m);
         }
     }
@@ -153,10 +188,58 @@ read_name(const json_t *body, const char *name, str_t dflt, str_t *ret)
     return v->type == JSON_STRING && is_path_name(v->text);
 }
 
+static bool
+is_json_type(str_t type)
+{
+    const char *semicolon = memchr(type.len ? type.data : "", ';', type.len);
+    size_t n = semicolon ? (size_t) (semicolon - type.data) : type.len;
+
+    while (n && type.data[n - 1] == ' ') {
+        n--;
+    }
+    return n == 16 && !strncasecmp(type.data, "application/json", 16);
+}
+
+/* Conditions and nothing else: what is exported can be imported. */
+static bool
+is_filter(str_t query, arena_t *a)
+{
+    query_t *q = arena_new(a, query_t); /* too large for a stack */
+    tmf_error_t fault;
+
+    return query_parse(q, query, &fault) == 0 && !q->has_fields &&
+           q->limit < 0 && q->offset == 0 && q->sort_count == 0;
+}
+
+static bool
+check_job(const json_t *doc, arena_t *a, tmf_error_t *err)
+{
+    str_t type = json_text(doc, "contentType");
+    str_t path = json_text(doc, "path");
+
+    if (type.len && !is_json_type(type)) {
+        return refuse(err, "/contentType",
+                      "only application/json is imported and exported");
+    }
+    if (path.len && !entity_kind_of_path(path)) {
+        return refuse(err, "/path",
+                      "path must be serviceCatalog, serviceCategory, "
+                      "serviceCandidate or serviceSpecification");
+    }
+    if (!is_filter(json_text(doc, "query"), a)) {
+        return refuse(err, "/query", "query must be a filter, as of a list");
+    }
+    return true;
+}
+
 /* What the tables cannot say. */
 static bool
-check_rules(const entity_kind_t *k, const json_t *doc, tmf_error_t *err)
+check_rules(const entity_kind_t *k, const json_t *doc, arena_t *a,
+            tmf_error_t *err)
 {
+    if (k->job) {
+        return check_job(doc, a, err);
+    }
     if (k->schema == &tmf_service_category && json_is_true(doc, "isRoot") &&
         is_given(json_get(doc, "parentId"))) {
         return refuse(err, "/isRoot",
@@ -184,7 +267,7 @@ entity_create(buf_t *out, const entity_kind_t *k, const json_t *body,
         return refuse(err, "/version",
                       "version must be 1 to 255 of A-Z a-z 0-9 . _ ~ -");
     }
-    if (!check_rules(k, body, err)) {
+    if (!check_rules(k, body, a, err)) {
         return false;
     }
     *ret_id = arena_str(a, id);
@@ -200,7 +283,7 @@ patch_document(buf_t *patched, arena_t *a, const entity_kind_t *k,
 {
     return patch_apply(patched, a, stored, patch, dialect, err) &&
            patch_check(k->schema, stored, buf_view(patched), err) &&
-           check_rules(k, json_parse(a, buf_view(patched), NULL), err);
+           check_rules(k, json_parse(a, buf_view(patched), NULL), a, err);
 }
 
 bool

@@ -1,8 +1,9 @@
 /*
- * The resources of TMF633, v4, that clients manage: each stored as the
- * client's document with the server's attributes filled in. Specifications
- * stand side by side in several versions; of the others there is one an id,
- * and its version is an attribute like any other.
+ * The resources of TMF633, v4: each stored as the client's document with the
+ * server's attributes filled in. Specifications stand side by side in several
+ * versions; of the others there is one an id, and its version is an attribute
+ * like any other. Import and export jobs are resources as well, but neither
+ * changed by clients nor told of by events.
  */
 #ifndef TURNUP_TMF_ENTITY_H
 #define TURNUP_TMF_ENTITY_H
@@ -17,10 +18,16 @@ typedef struct {
     const char *resource; /* "serviceCategory" */
     const object_schema_t *schema;
     bool versions; /* side by side */
+    bool job;
 } entity_kind_t;
 
 /* By a resource's name, or NULL. */
 const entity_kind_t *entity_kind(str_t resource);
+/* Those that are no jobs, by number from 0 on; NULL behind the last. */
+const entity_kind_t *entity_kind_at(int i);
+/* What the path of a job names, by a resource's name or its URL: NULL where
+ * it names none that clients manage. */
+const entity_kind_t *entity_kind_of_path(str_t path);
 /* what: "Create", "Change", "Delete". In a: "ServiceCategoryCreateEvent". */
 str_t entity_event(const entity_kind_t *k, const char *what, arena_t *a);
 
@@ -29,9 +36,11 @@ str_t entity_event(const entity_kind_t *k, const char *what, arena_t *a);
  * (the client's, our extension, or new_id), lastUpdate, lifecycleStatus
  * (default Active), @type, no href; a specification's version (default
  * "1.0") and isBundle (default false); a category's isRoot (default: whether
- * it has no parentId). false with *err 400: an id that is not 1..255
- * characters of [A-Za-z0-9._~-], a specification's version likewise, a root
- * with a parentId. *ret_version is empty where versions are not side by side.
+ * it has no parentId); a job's status and creationDate. false with *err 400:
+ * an id that is not 1..255 characters of [A-Za-z0-9._~-], a specification's
+ * version likewise, a root with a parentId, a job's contentType that is not
+ * JSON, its path that names nothing, its query that is no filter.
+ * *ret_version is empty where versions are not side by side.
  */
 bool entity_create(buf_t *out, const entity_kind_t *k, const json_t *body,
                    str_t new_id, int64_t now_us, str_t *ret_id,

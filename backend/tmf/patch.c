@@ -65,23 +65,6 @@ patch_apply(buf_t *out, arena_t *a, const json_t *stored, const json_t *patch,
     return good;
 }
 
-/* By the rules of a POST; its states may be others. */
-static bool
-check_result(const object_schema_t *schema, str_t text, tmf_error_t *err)
-{
-    validator_t *v = validator_create(schema, VALIDATE_RESULT);
-
-    if (!v) {
-        tmf_error_set(err, 500, TMF_CODE_INTERNAL, "Internal error", "",
-                      "out of memory");
-        return false;
-    }
-    bool good =
-        validator_feed(v, text, err) == 0 && validator_finish(v, err) == 0;
-    validator_free(v);
-    return good;
-}
-
 /* Hrefs are not stored as a rule: any that leads to this id is the same. */
 static bool
 leads_to(const json_t *href, str_t id)
@@ -129,7 +112,7 @@ patch_check(const object_schema_t *schema, const json_t *stored, str_t result,
     arena_t *a;
     bool good;
 
-    if (!check_result(schema, result, err)) {
+    if (!validator_check(schema, VALIDATE_RESULT, result, err)) {
         return false;
     }
     a = arena_create();

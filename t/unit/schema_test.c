@@ -586,7 +586,9 @@ test_resources(void **state)
     }
     r = resource_find(API_CATALOG, STR("importJob"));
     assert_non_null(r);
-    assert_int_equal(r->standard, METHOD_GET | METHOD_POST | METHOD_DELETE);
+    assert_null(r->patch);
+    assert_int_equal(r->collection, METHOD_GET | METHOD_POST);
+    assert_int_equal(r->item, METHOD_GET | METHOD_DELETE);
     assert_string_equal(api_name(API_ORDERING), "ordering");
     assert_string_equal(api_name(API_INVENTORY), "inventory");
     assert_string_equal(api_name(API_CATALOG), "catalog");

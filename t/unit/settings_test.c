@@ -90,6 +90,8 @@ defaults(void **state)
     assert_false(s.paused);
     assert_int_equal(s.hub_networks.count, 0);
     assert_int_equal(s.hub_subscriptions, 1000);
+    assert_string_equal(s.import_directory, "");
+    assert_string_equal(s.export_directory, "");
     assert_int_equal(s.pool_count, 0);
     assert_int_equal(settings_processes(&s, "intake"), 1);
     assert_int_equal(settings_batch(&s, "family:voip"), 256);
@@ -112,7 +114,9 @@ every_key(void **state)
                              "log_level = debug\n"
                              "paused = yes\n"
                              "\n[hub]\ncallback_networks = 10.0.0.0/8 ::1\n"
-                             "subscriptions = 7\n");
+                             "subscriptions = 7\n"
+                             "[catalog]\nimport_directory = /in\n"
+                             "export_directory = /out\n");
 
     (void) state;
     assert_string_equal(s.redis.address, "unix:/a/redis.sock");
@@ -130,6 +134,8 @@ every_key(void **state)
     assert_int_equal(s.hub_networks.count, 2);
     assert_int_equal(s.hub_networks.list[0].bits, 8);
     assert_int_equal(s.hub_subscriptions, 7);
+    assert_string_equal(s.import_directory, "/in");
+    assert_string_equal(s.export_directory, "/out");
     settings_free(&s);
 }
 
@@ -198,6 +204,7 @@ bad_lines(void **state)
         {"redis = a\n", "1: no such key"},
         {"[turnupd]\n\nredis = a\n", "3: no such key"},
         {"[hub]\nredis = a\n", "2: no such key"},
+        {"[catalog]\ndirectory = a\n", "2: no such key"},
         {"[turnup]\nRedis = a\n", "2: no such key"},
         {"[turnup]\nredis_db = one\n", "2: not a legal value"},
         {"[turnup]\nredis_db = -1\n", "2: not a legal value"},

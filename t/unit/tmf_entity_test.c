@@ -259,7 +259,20 @@ shows(void **state)
 static void
 has_kinds(void **state)
 {
+    int n = 0;
+
     (void) state;
+    while (entity_kind_at(n)) {
+        assert_false(entity_kind_at(n++)->job);
+    }
+    assert_int_equal(n, 4);
+    assert_ptr_equal(entity_kind_of_path(STR("serviceCatalog")),
+                     entity_kind(STR("serviceCatalog")));
+    assert_ptr_equal(entity_kind_of_path(STR("http://h/v4/serviceCandidate")),
+                     entity_kind(STR("serviceCandidate")));
+    assert_null(entity_kind_of_path(STR("importJob")));
+    assert_null(entity_kind_of_path(STR("serviceCatalog/")));
+    assert_null(entity_kind_of_path(STR_NONE));
     assert_null(entity_kind(STR("serviceCategorys")));
     assert_null(entity_kind(STR("")));
     assert_null(entity_kind(STR("hub")));
@@ -325,6 +338,35 @@ a_category_is_a_root_or_has_a_parent(void **state)
     assert_at(tree_of(buf_view(&out)), "/version", "\"7\"");
 }
 
+static void
+a_job_begins(void **state)
+{
+    (void) state;
+    kind = entity_kind(STR("exportJob"));
+    assert_true(create("{\"url\":\"u\",\"status\":\"Succeeded\","
+                       "\"creationDate\":7,\"completionDate\":7,"
+                       "\"errorLog\":7,\"progress\":7,\"x\":1.0,"
+                       "\"path\":\"/a/serviceCategory\",\"contentType\":"
+                       "\"Application/JSON ; charset=utf-8\","
+                       "\"query\":\"name=a%20b&id=c,d\"}"));
+    const json_t *r = tree_of(buf_view(&out));
+    assert_at(r, "/status", "\"Not Started\"");
+    assert_at(r, "/creationDate", NOW);
+    assert_at(r, "/@type", "\"ExportJob\"");
+    assert_at(r, "/x", "1.0");
+    assert_int_equal(r->count, 9);
+    assert_refused(create("{\"contentType\":\"text/json\"}"), "/contentType");
+    assert_refused(create("{\"contentType\":\"application/jsonx\"}"),
+                   "/contentType");
+    assert_refused(create("{\"path\":\"service\"}"), "/path");
+    assert_refused(create("{\"path\":\"x/exportJob\"}"), "/path");
+    assert_refused(create("{\"query\":\"fields=id\"}"), "/query");
+    assert_refused(create("{\"query\":\"sort=id\"}"), "/query");
+    assert_refused(create("{\"query\":\"limit=1\"}"), "/query");
+    assert_refused(create("{\"query\":\"offset=1\"}"), "/query");
+    assert_refused(create("{\"query\":\"=\"}"), "/query");
+}
+
 int
 main(void)
 {
@@ -340,6 +382,7 @@ main(void)
         ENTITY_TEST(shows),
         ENTITY_TEST(has_kinds),
         ENTITY_TEST(fills_in_others),
+        ENTITY_TEST(a_job_begins),
         ENTITY_TEST(a_category_is_a_root_or_has_a_parent),
     };
 

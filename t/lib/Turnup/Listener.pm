@@ -42,8 +42,9 @@ sub start {
 
 sub url { return "http://127.0.0.1:$_[0]{port}/listener" }
 
-# From now on every request gets this status and these headers; or 'hang'
-# (no answer, the connection stays open) or 'drop' (it is closed).
+# From now on every request gets this status and these headers, and the text
+# of ':body'; or 'hang' (no answer, the connection stays open) or 'drop' (it is
+# closed).
 sub answer {
     my ($self, $what, %headers) = @_;
     my $text = $json->encode({ what => $what, headers => \%headers });
@@ -139,11 +140,12 @@ sub reply {
         { %$request, time => time, answer => "$status" }), "\n";
     return 1 if $status eq 'hang';
     return 0 if $status eq 'drop';
+    my $body = delete $rule->{headers}{':body'} // '';
     my $head = "HTTP/1.1 $status Told so\r\n";
     $head .= "$_: $rule->{headers}{$_}\r\n"
         for sort keys %{ $rule->{headers} };
-    $head .= "Content-Length: 0\r\n" if $status != 204;
-    return defined syswrite $connection, "$head\r\n";
+    $head .= 'Content-Length: ' . length($body) . "\r\n" if $status != 204;
+    return defined syswrite $connection, "$head\r\n$body";
 }
 
 1;
