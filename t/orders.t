@@ -269,6 +269,14 @@ subtest 'items that wait for others' => sub {
     }
     $t->sim('DELETE', '/_rules');
 
+    # what is not to be changed is not waited for
+    my $alive = ends($t, ordered($t, voip('1'))->{id}, 'completed')
+        ->{serviceOrderItem}[0]{service}{id};
+    $id = ordered($t, relies_on(voip('new'), 'old'),
+        item('old', 'noChange', { id => $alive }))->{id};
+    is(item_states(ends($t, $id, 'completed')),
+        'new=completed old=completed', 'a noChange holds nobody up');
+
     # nested items, on which a third relies
     $id = ordered($t,
         item('bundle', 'add', { name => 'Both' },

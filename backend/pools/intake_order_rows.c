@@ -107,17 +107,19 @@ waits_for(const order_t *o, int leaf, int other)
     return false;
 }
 
-/* A text[] literal of the leaves a leaf waits for; empty: none. */
+/* A text[] literal of the leaves a leaf waits for; empty: none. What is not to
+ * be changed is completed already: nobody would tell of its end. */
 static str_t
-depends_literal(arena_t *a, const order_t *o, int leaf)
+depends_literal(arena_t *a, const post_t *p, int leaf)
 {
+    const order_t *o = &p->order;
     buf_t b;
     bool any = false;
 
     buf_init(&b, 1048576);
     buf_char(&b, '{');
     for (int i = 0; i < o->item_count; i++) {
-        if (i == leaf || o->items[i].has_children || !waits_for(o, leaf, i)) {
+        if (i == leaf || !p->plan[i].active || !waits_for(o, leaf, i)) {
             continue;
         }
         if (any) {
@@ -223,8 +225,7 @@ add_item(group_t *g, writing_t *w, post_t *p, int i, int64_t now)
     arena_t *a = group_arena(g);
     const order_item_t *item = &p->order.items[i];
     const plan_item_t *plan = &p->plan[i];
-    str_t depends =
-        item->has_children ? STR_NONE : depends_literal(a, &p->order, i);
+    str_t depends = item->has_children ? STR_NONE : depends_literal(a, p, i);
     bool active = p->accepted && plan->active;
     uuid_t activation = {{0}};
     rows_t *r = &w->orders.items;
