@@ -71,6 +71,15 @@ buf_reserve(buf_t *b, size_t len)
 }
 
 void
+buf_cut(buf_t *b, size_t len)
+{
+    if (len < b->len) {
+        b->len = len;
+        b->data[len] = '\0';
+    }
+}
+
+void
 buf_put(buf_t *b, const void *data, size_t len)
 {
     if (!buf_reserve(b, len)) {

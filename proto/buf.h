@@ -25,6 +25,9 @@ void buf_free(buf_t *b);
 /* Empties it and forgets a failure; keeps the memory. */
 void buf_reset(buf_t *b);
 
+/* Forgets what was written behind its first len bytes. */
+void buf_cut(buf_t *b, size_t len);
+
 void buf_put(buf_t *b, const void *data, size_t len);
 void buf_str(buf_t *b, str_t s);
 void buf_puts(buf_t *b, const char *z);

@@ -5,6 +5,7 @@
 #include "proto/query.h"
 
 #include "proto/json.h"
+#include "proto/pattern.h"
 
 #define REASON        "Invalid query-string parameter"
 #define SHOWN_MAX     64 /* bytes of a parameter in a message */
@@ -34,8 +35,9 @@ static const struct {
     const char *name;
     query_op_t op;
 } suffixes[] = {
-    {"eq", QUERY_EQ},   {"ne", QUERY_NE}, {"gt", QUERY_GT},
-    {"gte", QUERY_GTE}, {"lt", QUERY_LT}, {"lte", QUERY_LTE},
+    {"eq", QUERY_EQ},       {"ne", QUERY_NE}, {"gt", QUERY_GT},
+    {"gte", QUERY_GTE},     {"lt", QUERY_LT}, {"lte", QUERY_LTE},
+    {"regex", QUERY_REGEX},
 };
 
 /* Cuts the part before the first `mark` off *rest; without one, all. */
@@ -105,7 +107,7 @@ refuse_operator(str_t name, tmf_error_t *err)
 {
     return REFUSE(err,
                   "in \"%.*s\": the operators are .eq .ne .gt .gte .lt .lte "
-                  "and = == > >= < <=",
+                  ".regex and = == > >= < <= *= =~",
                   SHOWN(name));
 }
 
@@ -157,9 +159,13 @@ take_sign(str_t *raw, parameter_t *p)
     size_t n = peek(*raw, 0, &c);
     size_t m = peek(*raw, n, &next);
     bool is_plain = c == '=' && n == 1;
-    bool is_equal = next == '=' && (!is_plain || m == 1);
+    bool is_two = !is_plain || m == 1;
+    bool is_equal = next == '=' && is_two;
+    bool is_match = next == (c == '*' ? '=' : '~') && is_two;
 
-    if (c == '>') {
+    if ((c == '*' || c == '=') && is_match) {
+        p->op = QUERY_REGEX;
+    } else if (c == '>') {
         p->op = is_equal ? QUERY_GTE : QUERY_GT;
     } else if (c == '<') {
         p->op = is_equal ? QUERY_LTE : QUERY_LT;
@@ -168,12 +174,11 @@ take_sign(str_t *raw, parameter_t *p)
     } else {
         return false;
     }
-    p->is_sign = !is_plain || is_equal;
-    n += is_equal ? m : 0;
+    p->is_sign = !is_plain || is_equal || p->op == QUERY_REGEX;
+    n += is_equal || p->op == QUERY_REGEX ? m : 0;
     raw->data += n;
     raw->len -= n;
-    /* "a=~x" is an operator cut in two. */
-    return !is_plain || raw->len == 0 || raw->data[0] != '~';
+    return true;
 }
 
 /* name, sign and value; the value's data is not NULL. */
@@ -301,11 +306,16 @@ parse_limit(query_t *q, const parameter_t *p, tmf_error_t *err)
     return parse_number(q, p, &q->limit, err);
 }
 
+/* TMF630 has it as an option: 501 where it is not taken. */
 static int
-refuse_reserved(query_t *q, const parameter_t *p, tmf_error_t *err)
+refuse_jsonpath(query_t *q, const parameter_t *p, tmf_error_t *err)
 {
     (void) q;
-    return REFUSE(err, "%.*s is not supported", SHOWN(p->name));
+    tmf_error_set(err, 501, TMF_CODE_UNSUPPORTED, "Not implemented", NULL,
+                  "%.*s (JSONPath) is not supported: write conditions as "
+                  "path=value",
+                  SHOWN(p->name));
+    return -1;
 }
 
 typedef int (*parse_fn)(query_t *q, const parameter_t *p, tmf_error_t *err);
@@ -317,7 +327,7 @@ static const struct {
 } reserved[] = {
     {"fields", parse_fields},    {"offset", parse_offset},
     {"limit", parse_limit},      {"sort", parse_sort},
-    {"filter", refuse_reserved},
+    {"filter", refuse_jsonpath},
 };
 
 /* NULL: a filter's name. */
@@ -350,7 +360,7 @@ take_suffix(query_filter_t *f, const parameter_t *p, tmf_error_t *err)
         f->path.len -= last.len + 1;
         return 0;
     }
-    return str_is(last, "regex") ? refuse_operator(p->name, err) : 0;
+    return 0;
 }
 
 /* Fills operator, path and steps. */
@@ -361,20 +371,20 @@ parse_path(query_filter_t *f, const parameter_t *p, tmf_error_t *err)
 
     *f = (query_filter_t){.path = name, .op = p->op};
     do {
-        if (f->step_count == QUERY_MAX_STEPS) {
-            return REFUSE(err, "\"%.*s\" has more than %d names", SHOWN(name),
-                          QUERY_MAX_STEPS);
-        }
         f->steps[f->step_count++] = cut(&rest, '.');
-    } while (rest.data);
+    } while (rest.data && f->step_count <= QUERY_MAX_STEPS);
 
     for (int i = 0; i < f->step_count; i++) {
         if (f->steps[i].len == 0) {
             return REFUSE(err, "\"%.*s\" has an empty name", SHOWN(name));
         }
     }
-    if (f->step_count > 1 && take_suffix(f, p, err) < 0) {
+    if (!rest.data && f->step_count > 1 && take_suffix(f, p, err) < 0) {
         return -1;
+    }
+    if (f->step_count > QUERY_MAX_STEPS) {
+        return REFUSE(err, "\"%.*s\" has more than %d names", SHOWN(name),
+                      QUERY_MAX_STEPS);
     }
     if (find_reserved(f->path)) {
         return REFUSE(err, "%.*s takes no operator", SHOWN(f->path));
@@ -423,6 +433,16 @@ add_value(query_t *q, query_filter_t *f, str_t value)
     }
 }
 
+static int
+check_value(const query_filter_t *f, str_t value, tmf_error_t *err)
+{
+    const char *wrong = f->op == QUERY_REGEX ? pattern_check(value) : NULL;
+
+    return wrong ? REFUSE(err, "the expression \"%.*s\" of %.*s %s",
+                          SHOWN(value), SHOWN(f->path), wrong)
+                 : 0;
+}
+
 /* Values with "," between them. */
 static int
 add_values(query_t *q, query_filter_t *f, str_t rest, tmf_error_t *err)
@@ -441,57 +461,58 @@ add_values(query_t *q, query_filter_t *f, str_t rest, tmf_error_t *err)
             value.data++;
             value.len -= 2;
         }
+        if (check_value(f, value, err) < 0) {
+            return -1;
+        }
         add_value(q, f, value);
     } while (rest.data);
     return 0;
 }
 
-/* What stands behind a ";": a value, or the same condition with another one;
- * *part becomes the value. */
+/* A condition: its filter in *ret, which then takes values. */
 static int
-parse_alternative(query_t *q, const query_filter_t *f, str_t *part,
-                  tmf_error_t *err)
+parse_condition(query_t *q, const parameter_t *p, query_filter_t **ret,
+                tmf_error_t *err)
 {
-    query_filter_t other;
-    parameter_t p;
+    query_filter_t wanted;
 
-    if (find_operator(*part) == part->len) {
-        return 0;
-    }
-    if (split(q, *part, &p, err) < 0 || parse_path(&other, &p, err) < 0) {
+    if (parse_path(&wanted, p, err) < 0) {
         return -1;
     }
-    if (!is_same(&other, f)) {
-        return REFUSE(err,
-                      "behind \";\" only another value of \"%.*s\" with the "
-                      "same operator may come, not \"%.*s\"",
-                      SHOWN(f->path), SHOWN(p.name));
+    *ret = filter_for(q, &wanted);
+    return *ret ? 0 : REFUSE(err, "more than %d filters", QUERY_MAX_FILTERS);
+}
+
+/* What stands behind a ";": another condition, or one more value for the one
+ * before it, *f. */
+static int
+parse_alternative(query_t *q, str_t part, query_filter_t **f, tmf_error_t *err)
+{
+    parameter_t p = {.value = part};
+
+    if (find_operator(part) < part.len) {
+        if (split(q, part, &p, err) < 0 ||
+            parse_condition(q, &p, f, err) < 0) {
+            return -1;
+        }
+        q->any = true;
     }
-    q->has_or = true;
-    *part = p.value;
-    return 0;
+    return add_values(q, *f, p.value, err);
 }
 
 static int
 parse_filter(query_t *q, const parameter_t *p, tmf_error_t *err)
 {
-    query_filter_t wanted;
     str_t rest = p->value;
+    query_filter_t *f;
 
-    if (parse_path(&wanted, p, err) < 0) {
-        return -1;
-    }
-    query_filter_t *f = filter_for(q, &wanted);
-    if (!f) {
-        return REFUSE(err, "more than %d filters", QUERY_MAX_FILTERS);
-    }
-    if (add_values(q, f, cut(&rest, ';'), err) < 0) {
+    q->parameters++;
+    if (parse_condition(q, p, &f, err) < 0 ||
+        add_values(q, f, cut(&rest, ';'), err) < 0) {
         return -1;
     }
     while (rest.data) {
-        str_t part = cut(&rest, ';');
-        if (parse_alternative(q, f, &part, err) < 0 ||
-            add_values(q, f, part, err) < 0) {
+        if (parse_alternative(q, cut(&rest, ';'), &f, err) < 0) {
             return -1;
         }
     }
@@ -525,7 +546,8 @@ query_parse(query_t *q, str_t raw, tmf_error_t *err)
     q->limit = -1;
     q->sort_count = 0;
     q->filter_count = 0;
-    q->has_or = false;
+    q->any = false;
+    q->parameters = 0;
     q->value_count = 0;
     q->text_len = 0;
     if (raw.len > QUERY_MAX_BYTES) {
@@ -538,11 +560,12 @@ query_parse(query_t *q, str_t raw, tmf_error_t *err)
             return -1;
         }
     }
-    if (q->has_or && q->filter_count > 1) {
+    if (q->any && q->filter_count > 1 && q->parameters > 1) {
         return REFUSE(err, "\";\" and \"&\" between conditions are ambiguous: "
                            "write a=x,y for either value");
     }
     q->has_offset = q->offset >= 0;
+    q->any = q->any && q->filter_count > 1;
     if (q->offset < 0) {
         q->offset = 0;
     }

@@ -91,10 +91,11 @@ CREATE TABLE family_definition (
 CREATE TABLE service_order (
     id                   uuid PRIMARY KEY, -- UUIDv7
     request_key          text NOT NULL UNIQUE, -- Idempotency-Key of the subject, or the request's id
-    external_id          text,
-    category             text,
-    priority             text,
-    order_date           timestamptz NOT NULL,
+    external_id          text COLLATE "C", -- what is searched is ordered by code point
+    category             text COLLATE "C",
+    priority             text COLLATE "C",
+    parties              text[] COLLATE "C", -- ids of relatedParty
+    order_date           timestamptz NOT NULL, -- in whole milliseconds
     requested_start      timestamptz,
     requested_completion timestamptz,
     subject              text,
@@ -103,8 +104,19 @@ CREATE TABLE service_order (
     posted               json, -- as it was sent first, where doc was patched
     expected_completion  timestamptz -- set by PATCH only
 );
-CREATE INDEX service_order_external_id ON service_order (external_id)
+-- What clients filter by. Each of these costs the POST of an order that has the
+-- attribute one insertion; only a PATCH changes them. The id behind them
+-- gives a page without sorting.
+CREATE INDEX service_order_external_id ON service_order (external_id, id)
     WHERE external_id IS NOT NULL;
+CREATE INDEX service_order_category ON service_order (category, id)
+    WHERE category IS NOT NULL;
+CREATE INDEX service_order_date ON service_order (order_date, id);
+CREATE INDEX service_order_requested_completion
+    ON service_order (requested_completion) WHERE requested_completion IS NOT NULL;
+-- Without a list of pending entries, which one POST in many would pay for.
+CREATE INDEX service_order_parties ON service_order USING gin (parties)
+    WITH (fastupdate = off) WHERE parties IS NOT NULL;
 
 -- No foreign key here nor on the items: both are inserted by the statement that
 -- inserts the order and deleted by the one that deletes it, and the checks were
@@ -118,8 +130,19 @@ CREATE TABLE service_order_state (
     completion_at timestamptz, -- also of a cancellation
     error         json, -- ServiceOrderErrorMessage[]
     cancellation  uuid, -- the task that was accepted: in force until the end
-    cancellation_reason text -- of that task
+    cancellation_reason text, -- of that task
+    stage         text COLLATE "C" NOT NULL GENERATED ALWAYS AS (CASE WHEN
+        state IN ('completed', 'failed', 'partial', 'cancelled', 'rejected')
+        THEN state::text ELSE 'open' END) STORED,
+    completed_at  timestamptz GENERATED ALWAYS AS (CASE WHEN
+        state <> 'cancelled' THEN completion_at END) STORED
 ) WITH (fillfactor = 70);
+-- Orders by state. An index on state itself would make every step's update a
+-- cold one; stage changes once, when the order ends: that one update is cold,
+-- all before it stay HOT. An open order is found among those that are open.
+CREATE INDEX service_order_stage ON service_order_state (stage, id);
+CREATE INDEX service_order_completion ON service_order_state (completed_at)
+    WHERE completed_at IS NOT NULL;
 
 CREATE TABLE service_order_item (
     order_id        uuid NOT NULL,
@@ -216,9 +239,10 @@ CREATE TABLE entity_instance_configuration (
     timeline         timeline NOT NULL,
     valid_from       timestamptz NOT NULL DEFAULT now(),
     valid_to         timestamptz,
-    name             text,
-    category         text,
-    service_type     text,
+    name             text COLLATE "C", -- what is searched is ordered by code point
+    category         text COLLATE "C",
+    service_type     text COLLATE "C",
+    parties          text[] COLLATE "C", -- ids of relatedParty
     spec_id          text NOT NULL,
     spec_version     text, -- null: of a specification that is not in the catalog
     state            service_state NOT NULL,
@@ -227,7 +251,10 @@ CREATE TABLE entity_instance_configuration (
     resources        json, -- supportingResource[]
     doc              json, -- of the client's service: what the domain does not use
     order_id         uuid, -- the last one that changed it; null: none ever did
-    item_id          text
+    item_id          text,
+    stage            text COLLATE "C" NOT NULL GENERATED ALWAYS AS (CASE WHEN
+        state IN ('active', 'suspended', 'terminated')
+        THEN state::text ELSE 'other' END) STORED
 ) WITH (fillfactor = 70);
 CREATE INDEX entity_configuration_instance ON entity_instance_configuration
     (instance_id);
@@ -235,6 +262,18 @@ CREATE UNIQUE INDEX entity_configuration_current ON entity_instance_configuratio
     (instance_id) WHERE timeline = 'CURRENT';
 CREATE UNIQUE INDEX entity_configuration_pending ON entity_instance_configuration
     (instance_id) WHERE timeline = 'PENDING';
+-- What clients filter by; stage as in service_order_state.
+CREATE INDEX entity_configuration_stage ON entity_instance_configuration
+    (stage, instance_id) WHERE timeline = 'CURRENT';
+CREATE INDEX entity_configuration_name ON entity_instance_configuration
+    (name, instance_id) WHERE timeline = 'CURRENT';
+CREATE INDEX entity_configuration_spec ON entity_instance_configuration
+    (spec_id COLLATE "C", instance_id) WHERE timeline = 'CURRENT';
+CREATE INDEX entity_configuration_order ON entity_instance_configuration
+    (order_id) WHERE timeline = 'CURRENT';
+CREATE INDEX entity_configuration_parties ON entity_instance_configuration
+    USING gin (parties) WITH (fastupdate = off)
+    WHERE timeline = 'CURRENT' AND parties IS NOT NULL;
 
 -- One change at a time: who is changing an existing service.
 CREATE TABLE service_change (

@@ -221,13 +221,65 @@ subtest 'operators' => sub {
     }
     finds('priority.ne=1&priority.ne=4', [ $id{bad} ], 'none of several');
 
-    # ";" is or.
+    # ";" is or, also between different things.
+    finds("id=$id{bad};x-number=17",         [ @id{qw(net bad)} ]);
+    finds('externalId=line;priority.gt=3;state=rejected,held',
+        [ @id{qw(line bad)} ]);
+    finds('relatedParty.id=p-2;x-null=null;note.text*=%5Efirst',
+        [ @id{qw(net line)} ]);
+    finds('state.ne=completed;relatedParty.id=p-2', [ @id{qw(net bad)} ]);
+    finds('x=1;y=2;state=running',           []);
+
     finds('externalId=line;externalId=bad',  [ @id{qw(line bad)} ]);
     finds('externalId=line;bad',             [ @id{qw(line bad)} ]);
     finds('externalId=line;net,bad&state=completed', [ @id{qw(line net)} ]);
     finds('note.text=first+note;note.text=x', [ $id{net} ]);
     finds('priority.gt=3;priority%3E9',      [ $id{line} ]);
     finds('externalId=line%3Bbad',           [], 'unless it is data');
+};
+
+# %: a pattern, as it is sent; the orders that it finds by externalId.
+subtest 'regular expressions' => sub {
+    my %found = (
+        'n'              => [qw(line net percent)],
+        '^n'             => [qw(net)],
+        't$'             => [qw(net percent)],
+        '^.e'            => [qw(net percent)],
+        '^(net|bad)$'    => [qw(net bad)],
+        '^[a-l]+$'       => [qw(bad)],
+        '^[^n]+$'        => [qw(bad)],
+        '^\\w{3}$'       => [qw(net bad)],
+        'p.*c.*t'        => [qw(percent)],
+        '^(?:l|b)[ia]'   => [qw(line bad)],
+        'N'              => [],
+        '[[:upper:]]'    => [],
+        '\\d'            => [],
+        '^$'             => [],
+        q{' or true --}  => [],
+    );
+    for my $pattern (sort keys %found) {
+        for my $form (qw(.regex= *= %2A%3D =~ %3D%7E)) {
+            finds('externalId' . $form . escaped($pattern),
+                [ @id{ @{ $found{$pattern} } } ]);
+        }
+    }
+    finds('externalId*=%5El,d$&state=completed', [ $id{line} ], 'and, or');
+    finds('category*=' . escaped("^\x{17e}\\wu"), [ $id{bad} ],
+        'letters beyond ASCII');
+    finds('category=%7En', [], '"~", encoded, is data');
+    finds('note.text*=second,it', [ @id{qw(net line)} ], 'in a list');
+    finds('note.text*=' . escaped('^first note$'), [ $id{net} ],
+        'an element alone');
+    finds('relatedParty.id*=' . escaped('^p-2$'), [ $id{net} ],
+        'what is found by an index else');
+    finds('x-text*=7',   [ $id{net} ],             'texts');
+    finds('x-number*=7', [ @id{qw(net line)} ],    'numbers');
+    finds('x-number*=' . escaped('\\.5$'), [ $id{line} ], 'as they are spelt');
+    finds('x-flag*=t',   [],                       'nothing else');
+    finds('x-deep.a.b*=too', [ $id{line} ],        'below lists');
+    finds('x-deep*=found', [],                     'no object');
+    is(list(SERVICES, 'name*=' . escaped('^Inter'))->{total}, 1, 'services');
+    is(list(SPECS, 'name*=Line,Access')->{total}, 1, 'specifications');
 };
 
 subtest 'times before and after' => sub {
@@ -456,6 +508,79 @@ subtest 'fields' => sub {
         [qw(href id name version)], 'of a specification');
 };
 
+# Attributes inside of others: what is kept, as canonical JSON.
+subtest 'inner fields' => sub {
+    my $json = JSON::PP->new->canonical;
+    my $net  = order($t, $id{net});
+    my $keep = sub {
+        my ($what, @names) = @_;
+        return { map { ($_ => $what->{$_}) }
+                grep { exists $what->{$_} } qw(id href), @names };
+    };
+    my @items = @{ $net->{serviceOrderItem} };
+    my %want  = (
+        'serviceOrderItem.state' => { serviceOrderItem =>
+            [ map { $keep->($_, 'state') } @items ] },
+        'serviceOrderItem.state,serviceOrderItem.action,state' => {
+            state            => $net->{state},
+            serviceOrderItem =>
+                [ map { $keep->($_, qw(state action)) } @items ],
+        },
+        'relatedParty.role' => { relatedParty =>
+            [ map { $keep->($_, 'role') } @{ $net->{relatedParty} } ] },
+        'note.author'  => { note => [ {}, {} ] },
+        'note.text'    => { note => $net->{note} },
+        'note,note.id' => { note => $net->{note} },
+        'serviceOrderItem.service.name' => { serviceOrderItem => [ map {
+            +{ %{ $keep->($_) }, service => $keep->($_->{service}, 'name') }
+        } @items ] },
+        'serviceOrderItem.service' => { serviceOrderItem =>
+            [ map { $keep->($_, 'service') } @items ] },
+        'serviceOrderItem.service.serviceSpecification.id' =>
+            { serviceOrderItem => [ map {
+                +{ %{ $keep->($_) }, service => {
+                    %{ $keep->($_->{service}) },
+                    serviceSpecification =>
+                        $keep->($_->{service}{serviceSpecification}),
+                } }
+            } @items ] },
+        'state.x'     => {},
+        'state.x,category' => { category => $net->{category} },
+        'nothing.at.all'   => {},
+        'note.'       => {},
+        '.note'       => {},
+        'none,note.x' => { note => [ {}, {} ] },
+    );
+    for my $fields (sort keys %want) {
+        my $all = $json->encode({ %{ $keep->($net) }, %{ $want{$fields} } });
+        my $one = $t->get(ORDERS . "/$id{net}?fields=$fields");
+        is($json->encode($one->{json}), $all, "fields=$fields");
+        my $list = list(ORDERS, "id=$id{net}&fields=$fields");
+        is($json->encode($list->{json}), "[$all]", 'in a list');
+    }
+    my $two = list(ORDERS, 'relatedParty.id=p-1&fields=relatedParty.id');
+    is(@{ $two->{json} }, 2, 'each element of a list');
+    is_deeply([ sort map { join ' ', sort keys %$_ } @{ $two->{json} } ],
+        [ ('href id relatedParty') x 2 ], 'is cut down');
+    my $service = list(SERVICES, 'fields=serviceSpecification.version')
+        ->{json}[0];
+    is(join(' ', sort keys %{ $service->{serviceSpecification} }),
+        'href id version', 'of services');
+    my $spec = $t->get(SPECS . '/Voip.Line?fields=specCharacteristic.name')
+        ->{json};
+    is_deeply($spec->{specCharacteristic}[0], { name => 'numberRange' },
+        'of specifications')
+        or diag($json->encode($spec));
+    my $posted = $t->post(ORDERS . '?fields=serviceOrderItem.action', {
+        serviceOrderItem => [ item('1', 'add',
+            { serviceSpecification => { id => 'No' } }) ] });
+    is($posted->{status}, 201, 'a POST');
+    is_deeply($posted->{json}, { %{ $keep->($posted->{json}) },
+            serviceOrderItem => [ { id => '1', action => 'add' } ] },
+        'is shown in part') or diag($posted->{content});
+    push @all, $id{posted} = $posted->{json}{id};
+};
+
 subtest 'pages' => sub {
     for my $n (1 .. MANY) {
         my $reply = post_order(
@@ -502,6 +627,74 @@ subtest 'pages' => sub {
             "$try{$query}[0] $try{$query}[1] " . MANY, $query);
         is(ref $page->{json}, 'ARRAY', 'a list');
     }
+    # Where the other pages are, and where this one is.
+    my $link = sub {
+        my ($reply) = @_;
+        my %to;
+        for (split /, (?=<)/, $reply->{headers}{link} // '') {
+            /^<(http:\/\/[^<>\s]+)>; rel="(\w+)"$/ or die "link: $_\n";
+            $to{$2} = $1;
+        }
+        return \%to;
+    };
+    my $asked = 'category=page&fields=state,note.text&sort=-orderDate'
+        . '&x%22%20y.ne=%3E%22,%2C,%3By&priority.regex=%5E%5B01%5D$';
+    my $path = ORDERS;
+    for my $size (1, 7, 24, 25, 26) {
+        my ($at, $url, %seen, @back) = (0, "$path?$asked&limit=$size");
+        while (defined $url) {
+            my $reply = $t->get($url);
+            my $count = @{ $reply->{json} };
+            my $more  = $at + $count < MANY;
+            is($reply->{status}, $more ? 206 : 200, "by $size at $at");
+            is($reply->{headers}{'content-range'},
+                "items @{[ $at + 1 ]}-@{[ $at + $count ]}/" . MANY,
+                'Content-Range');
+            is(join(' ', sort keys %{ $reply->{json}[0] }), 'href id state',
+                'with the fields that were asked for');
+            $seen{ $_->{id} }++ for @{ $reply->{json} };
+            push @back, $reply->{json}[0]{id};
+            my %to = %{ $link->($reply) };
+            is(join(' ', sort keys %to), join(' ', sort 'first', 'last',
+                    $at ? 'prev' : (), $more ? 'next' : ()), 'links');
+            like($to{$_}, qr{^\Q@{[ $t->url . $path ]}\E\?}, "$_ is absolute")
+                for sort keys %to;
+            my $first = $t->get($to{first} =~ s/^\Q@{[ $t->url ]}\E//r);
+            is($first->{json}[0]{id}, $back[0], 'the first page');
+            my $last = $t->get($to{last} =~ s/^\Q@{[ $t->url ]}\E//r);
+            is("$last->{status} " . @{ $last->{json} },
+                '200 ' . (MANY % $size || $size), 'the last page');
+            if ($to{prev}) {
+                my $prev = $t->get($to{prev} =~ s/^\Q@{[ $t->url ]}\E//r);
+                is($prev->{json}[0]{id}, $back[-2], 'the page before');
+            }
+            $at += $count;
+            $url = $to{next} && $to{next} =~ s/^\Q@{[ $t->url ]}\E//r;
+        }
+        is_deeply(\%seen, { map { $_ => 1 } @ids },
+            'next visits every row exactly once');
+    }
+    for my $query ('category=page', 'category=none', 'category=none&limit=5',
+        'category=page&limit=0', 'category=page&offset=25') {
+        $page = list(ORDERS, $query);
+        is($page->{headers}{'content-range'}, undef, "$query: no range");
+        is($link->($page)->{next}, undef, 'and nothing next');
+    }
+    is(list(ORDERS, 'category=page')->{headers}{link}, undef,
+        'the whole has no links');
+    like($link->(list(ORDERS, 'category=page&limit=10&offset=999'))->{prev},
+        qr/&offset=20&limit=10$/, 'back from beyond the end');
+    like($link->(list(ORDERS, 'category=page&limit=10&offset=3'))->{prev},
+        qr/&offset=0&limit=10$/, 'back from between');
+    my $long = 'category=page&limit=2&' . join '&',
+        map { "x$_.ne=" . 'y' x 120 } 1 .. 11;
+    is(join(' ', sort keys %{ $link->(list(ORDERS, $long)) }),
+        'first next', 'a header has an end: what matters most comes first');
+    $long .= '&x.ne=' . '%22' x 1200;
+    is(list(ORDERS, $long)->{headers}{link}, undef, 'or nothing');
+    is(list(ORDERS, $long)->{headers}{'content-range'}, 'items 1-2/' . MANY,
+        'beside the range');
+
     # Among those that a sort finds equal, the pages go by id.
     for my $sort ('priority', '-priority', 'category', 'state,-orderDate') {
         $page = list(ORDERS, "category=page&sort=$sort");
@@ -535,12 +728,12 @@ subtest 'no queries' => sub {
         'limit=1.5',         'limit=1&limit=2', 'offset=-1',
         'offset=1e3',        'offset=%00',     'limit=%31%00',
         'limit=9999999999999999999',           'state',
-        'filter=x',          'state!=held',    'state*=held',
-        'state=~c',          'category.regex=a', 'limit%3E1',
+        'state=held;x~y',    'state!=held',    'state*=held',
+        'state=~c',          'category.regex=', 'limit%3E1',
         'priority.gt>2',     'a..b=1',         '.a=1',
         'a.=1',              '=1',             'category=%ff',
         'category=%c3',      'category=%zz',   'category=%2',
-        '%ff=1',             'x;y=1',          'state=a;id=b',
+        '%ff=1',             'x;y=1',          'state=a;id=b&x=1',
         'state=a;state=b&id=c', 'state%3D5',   'sort=id&sort=id',
         'a.b.c.d.e.f.g.h.i=1',
         join('&', map {"f$_=1"} 1 .. 33),
@@ -570,6 +763,16 @@ subtest 'no queries' => sub {
             'serviceOrderItem.service.state',
         'serviceOrderItem.service.hasStarted.lt=true' =>
             'serviceOrderItem.service.hasStarted',
+        'state.regex=held'                  => 'state',
+        'id*=1'                             => 'id',
+        'orderDate=~2030'                   => 'orderDate',
+        'serviceOrderItem.id.regex=1'       => 'serviceOrderItem.id',
+        'note.date.regex=2030'              => 'note.date',
+        'relatedParty.regex=x'              => 'relatedParty',
+        'category.regex=(x'                 => 'category',
+        'note.text*=x,%5B'                  => 'note.text',
+        'category.regex=%5Bz-a%5D'          => 'category',
+        'note.text=~%5B%5B:foo:%5D%5D'      => 'note.text',
         'sort='                      => 'sort',
         'sort=id,'                   => 'sort',
         'sort=state,-state'          => 'state',
@@ -582,6 +785,9 @@ subtest 'no queries' => sub {
         like($e->{message}, qr/(?<!\w)\Q$named{$query}\E(?!\w)/,
             "$named{$query} is named");
     }
+    my $e = is_error($t->get(ORDERS . '?state=held&filter=$.x'), 501,
+        'JSONPath');
+    is($e->{code}, '66', 'is not there');
     is_error($t->get("$_?sort=nothing"), 400, "sort of $_")
         for SERVICES, SPECS;
     is_error($t->get(SERVICES . '?operatingStatus.gt=a'), 400, 'a status');
@@ -642,6 +848,51 @@ subtest 'injection' => sub {
                 "inside a name: $shown") or diag($got->{content});
             is(list($path, "fields=$value")->{status}, 200, 'as a field');
         }
+    }
+    # Expressions: none takes the list's time, none does more than match.
+    for my $pattern (
+        '(a+)+$', '(a*)*b', '(a|aa)+$', '(.*)*x', '((a|b)*c?)*$', '.*.*.*.*=',
+        '(x{30}y{30}){16}', '(((((.*)*)*)*)*)*z', '[^x]*[^y]*[^z]*$',
+        ('(' x 16) . '.' . ('?)' x 16) . '?w',
+        '.{255}', '(.{0,30}){0,30}', ('(a|' x 16) . 'b' . (')' x 16),
+        'a' x 256, "(?:\x{1F600}|\x{202e})+", q{';select pg_sleep(9)--},
+        q{$1$2}, q{"x"}, q{%s%n},
+        )
+    {
+        for my $name (qw(externalId note.text x-number)) {
+            my $got = list(ORDERS, "$name.regex=" . escaped($pattern));
+            is($got->{status}, 200, "$name: " . $pattern =~ s/[^ -~]/?/gr)
+                or diag($got->{content});
+        }
+    }
+    for my $pattern (
+        '(a)\\1', '(a*)\\1*$', '(x{50}){50}', '(?=x)', '***:x', '(?i)x',
+        '((((((((((((((((((x))))))))))))))))))', 'a' x 257, 'x{256}', 'a{2}{3}',
+        '((a{9}){9}){9}{9}', '\\', '[', "\x{17e}\\", '(?', 'a{999999999999}',
+        )
+    {
+        my $e = is_error($t->get(ORDERS . '?note.text*=' . escaped($pattern)),
+            400, substr($pattern, 0, 40) =~ s/[^ -~]/?/gr);
+        like($e->{message}, qr/\bnote\.text\b/, 'is named');
+    }
+    # As much as a query may hold.
+    for my $query (
+        'externalId=' . join(',', map { 'x' x 120 } 1 .. 48),
+        'note.text=' . join(',', map { 'x' x 120 } 1 .. 64),
+        'note.text=' . '%22' x 2700,
+        join('&', map { 'a.b.c.d.e.f.g.h.ne=' . $_ } 1 .. 64),
+        join('.', map { '%5C' x 330 } 1 .. 8) . '=1',
+        join('&', map { "x$_.regex=(a%7Cb)*$_" } 1 .. 20),
+        join(';', map { "x$_=$_" } 1 .. 24),
+        'fields=' . join(',', map { join '.', ($_ % 10) x 50 } 1 .. 64),
+        'fields=' . 'a.' x 4000,
+        'sort=' . join(',', qw(state -category priority id -orderDate
+            startDate -completionDate externalId)),
+        )
+    {
+        my $got = list(ORDERS, $query);
+        is($got->{status}, 200, substr($query, 0, 60))
+            or diag($got->{content});
     }
     is($t->sql('select count(*) from service_order'), $before,
         'the orders are still there');

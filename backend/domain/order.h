@@ -34,7 +34,9 @@ typedef struct {
     str_t description;
     int64_t requested_start_us;      /* 0: not given */
     int64_t requested_completion_us; /* 0: not given */
-    order_item_t *items;             /* depth first */
+    const str_t *parties;            /* ids in relatedParty */
+    int party_count;
+    order_item_t *items; /* depth first */
     int item_count;
 } order_t;
 

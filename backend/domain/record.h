@@ -64,6 +64,8 @@ typedef struct {
     str_t doc; /* the item's service object as sent: what we do not use */
     uuid_t order_id;
     str_t item_id;
+    const str_t *parties; /* to be written: ids of those it is related to */
+    int party_count;
 } service_record_t;
 
 /* A row of the outbox. data: the resource's changed attributes as a JSON

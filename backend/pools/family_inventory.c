@@ -8,6 +8,7 @@
  */
 #include "backend/pools/family_batch.h"
 
+#include "backend/tmf/member.h"
 #include "backend/tmf/service.h"
 
 #define TEXT_MAX ((size_t) JSON_MAX_BYTES)
@@ -64,6 +65,16 @@ tell_change(batch_t *b, work_t *w)
     }
 }
 
+/* A text[] literal of whom the service is related to; empty: nobody. */
+static str_t
+party_list(arena_t *a, str_t doc)
+{
+    const str_t *ids;
+    int n = member_parties(a, json_parse(a, doc, NULL), &ids);
+
+    return rows_list(a, ids, n);
+}
+
 static void
 insert_configuration(batch_t *b, work_t *w, const char *timeline)
 {
@@ -86,6 +97,7 @@ insert_configuration(batch_t *b, work_t *w, const char *timeline)
     rows_text(r, w->item_id);
     rows_time(r, PG_NO_TIME);
     rows_time(r, PG_NO_TIME);
+    rows_some(r, party_list(b->arena, w->service_doc));
     w->in_inventory = true;
 }
 

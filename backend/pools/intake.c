@@ -17,7 +17,6 @@
 #define TICK_MS       100
 #define CATALOG_MS    1000
 #define CLAIM_IDLE_MS 10000
-#define LIST_TIMEOUT  " options='-c statement_timeout=2000'"
 
 /* The catalog -------------------------------------------------------------- */
 
@@ -199,17 +198,20 @@ open_stream(intake_t *in)
     in->stream = stream_open(in->worker.base, &o);
 }
 
+/* Lists are planned with their values; compiling them would take longer than
+ * the longest of them may. */
 static void
 open_lists(intake_t *in)
 {
-    const char *conninfo = in->worker.settings->postgres;
-    size_t n = strlen(conninfo) + sizeof(LIST_TIMEOUT);
-    char *text = xcalloc(1, n);
+    const settings_t *s = in->worker.settings;
 
-    snprintf(text, n, "%s" LIST_TIMEOUT, conninfo);
-    in->lists =
-        pg_open(in->worker.base, text, store_statements, on_lists_pg, in);
-    free(text);
+    snprintf(in->lists_setup, sizeof(in->lists_setup),
+             "SELECT set_config('statement_timeout', '%d', false),"
+             " set_config('jit', 'off', false)",
+             s->list_timeout_ms);
+    in->lists = pg_open(in->worker.base, s->postgres, store_statements,
+                        on_lists_pg, in);
+    pg_setup(in->lists, in->lists_setup);
 }
 
 static intake_t *

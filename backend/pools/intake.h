@@ -85,6 +85,7 @@ struct intake {
     worker_t worker;
     stream_t *stream;
     pg_t *lists; /* lists have their own connection, with a time limit */
+    char lists_setup[128];
     catalog_t *catalog;
     char *stream_keys[INTAKE_STREAMS];
     char secret[64];
@@ -185,6 +186,19 @@ void orders_remove(group_t *g);
 void order_modify(group_t *g);
 /* intake_cancel.c */
 void cancellation_post(group_t *g);
+/* intake_page.c: a page of a list */
+typedef struct {
+    long size;  /* rows that it may hold */
+    long shown; /* rows that it holds */
+    bool more;  /* there are some behind it */
+    long total; /* rows that match; -1: too many to be counted */
+} page_t;
+
+/* 206 where it does not show the rest (TMF630), else 200. */
+int page_status(const page_t *p);
+/* X-Total-Count (where it is known), X-Result-Count; where it is not the whole
+ * or a page was asked for, Content-Range and Link. */
+str_t page_headers(arena_t *a, const request_t *r, const page_t *p);
 /* intake_reads.c */
 void reads_start(group_t *g);
 void list_start(group_t *g);

@@ -260,6 +260,8 @@ write_change(change_t *t, const order_record_t *o)
         .doc = p->doc,
         .external_id = p->order.external_id,
         .priority = p->order.priority,
+        .parties = p->order.parties,
+        .party_count = p->order.party_count,
         .start_us = time_or_none(p->order.requested_start_us),
         .completion_us = time_or_none(p->order.requested_completion_us),
         .expected_us = p->expected_us,

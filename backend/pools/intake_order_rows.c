@@ -113,36 +113,15 @@ static str_t
 depends_literal(arena_t *a, const post_t *p, int leaf)
 {
     const order_t *o = &p->order;
-    buf_t b;
-    bool any = false;
+    str_t *ids = arena_array(a, str_t, (size_t) o->item_count);
+    int n = 0;
 
-    buf_init(&b, 1048576);
-    buf_char(&b, '{');
     for (int i = 0; i < o->item_count; i++) {
-        if (i == leaf || !p->plan[i].active || !waits_for(o, leaf, i)) {
-            continue;
+        if (i != leaf && p->plan[i].active && waits_for(o, leaf, i)) {
+            ids[n++] = o->items[i].id;
         }
-        if (any) {
-            buf_char(&b, ',');
-        }
-        any = true;
-        buf_char(&b, '"');
-        for (size_t k = 0; k < o->items[i].id.len; k++) {
-            char c = o->items[i].id.data[k];
-
-            if (c == '"' || c == '\\') {
-                buf_char(&b, '\\');
-            }
-            buf_char(&b, c);
-        }
-        buf_char(&b, '"');
     }
-    buf_char(&b, '}');
-    if (!any) {
-        buf_free(&b);
-        return STR_NONE;
-    }
-    return arena_take(a, &b);
+    return rows_list(a, ids, n);
 }
 
 /* For the hint of an item that adds a small service; else "". r: with its ids
@@ -318,6 +297,7 @@ order_rows_add(group_t *g, writing_t *w, post_t *p, int64_t now)
     rows_some(r, f->subject);
     rows_some(r, f->traceparent);
     rows_text(r, f->body);
+    rows_some(r, rows_list(a, p->order.parties, p->order.party_count));
     rows_text(s, str_of(order_state_name(initial_order_state(p))));
     rows_int(s, p->order.item_count);
     rows_some(s, p->accepted ? STR_NONE : order_error(a, p, now));

@@ -11,6 +11,7 @@
 #include "backend/store/services.h"
 #include "backend/tmf/event.h"
 #include "backend/tmf/order.h"
+#include "backend/tmf/select.h"
 
 /* Projection --------------------------------------------------------------- */
 
@@ -200,6 +201,7 @@ render_created(group_t *g, post_t *p, int64_t now)
     buf_char(&headers, '\n');
     buf_init(&body, 4 * (size_t) JSON_MAX_BYTES);
     order_to_tmf(&body, a, &o, &v);
+    tmf_select(&body, 0, a, &v);
     p->headers = arena_take(a, &headers);
     p->content = arena_take(a, &body);
 }
@@ -233,6 +235,7 @@ answer_existing(group_t *g, const post_t *p)
     buf_char(&headers, '\n');
     buf_init(&body, 4 * (size_t) JSON_MAX_BYTES);
     order_to_tmf(&body, group_arena(g), o, &v);
+    tmf_select(&body, 0, group_arena(g), &v);
     request_answer(p->request, 201, arena_take(group_arena(g), &headers),
                    arena_take(group_arena(g), &body));
 }

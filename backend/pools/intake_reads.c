@@ -13,6 +13,7 @@
 #include "backend/tmf/cancellation.h"
 #include "backend/tmf/entity.h"
 #include "backend/tmf/order.h"
+#include "backend/tmf/select.h"
 #include "backend/tmf/service.h"
 
 /* By id -------------------------------------------------------------------- */
@@ -142,8 +143,11 @@ answer(group_t *g, const reading_t *t, request_t *r)
     buf_t out;
     tmf_error_t e;
 
+    tmf_view_t v = request_view(r);
+
     buf_init(&out, 16 * (size_t) JSON_MAX_BYTES);
     if (render(t, r, &out)) {
+        tmf_select(&out, 0, a, &v);
         str_t body = arena_take(a, &out);
         str_t tag = entity_tag(a, body);
 
@@ -238,7 +242,8 @@ typedef struct {
     reading_t reading;
     uuid_t *ids;
     int id_count;
-    long total;
+    page_t page;
+    tmf_error_t error; /* what to answer when its time is up */
 } listing_t;
 
 static void
@@ -249,10 +254,16 @@ on_page(void *ctx, const PGresult *res)
     int n = PQntuples(res);
     bool entities = t->group->requests[0]->api == API_CATALOG;
 
+    t->page.total =
+        n && !pg_is_null(res, 0, 1) ? (long) pg_long(res, 0, 1) : -1;
+    t->page.more = n > t->page.size && !pg_is_null(res, 0, 0);
+    if (n > t->page.size) {
+        n = (int) t->page.size; /* the one behind the page is not shown */
+    }
+
     t->ids = arena_array(a, uuid_t, (size_t) n + 1);
     t->reading.entities = arena_array(a, stored_entity_t, (size_t) n + 1);
     for (int i = 0; i < n; i++) {
-        t->total = (long) pg_long(res, i, 1);
         if (pg_is_null(res, i, 0)) {
             continue; /* the page is empty; only the count was told */
         }
@@ -265,17 +276,12 @@ on_page(void *ctx, const PGresult *res)
     }
 }
 
-/* 206 where a page was asked for and more matches than is shown (TMF630);
- * else 200. */
-static int
-page_status(const listing_t *t, const query_t *q, int shown)
+static void
+begin_element(listing_t *t, buf_t *out, size_t *ret_start)
 {
-    bool paged = q->limit >= 0 || q->offset > 0;
-    bool truncated = q->offset + shown < t->total;
-
-    return (paged && shown > 0 && truncated) || (!paged && shown < t->total)
-               ? 206
-               : 200;
+    json_comma(out);
+    *ret_start = out->len;
+    t->page.shown++;
 }
 
 static void
@@ -285,7 +291,7 @@ answer_list(listing_t *t)
     request_t *r = g->requests[0];
     arena_t *a = group_arena(g);
     tmf_view_t v = request_view(r);
-    int shown = 0;
+    size_t start;
     buf_t out;
 
     buf_init(&out, 256UL * 1024 * 1024);
@@ -300,8 +306,7 @@ answer_list(listing_t *t)
         if (!o && !s && !c) {
             continue; /* deleted since the page was cut */
         }
-        json_comma(&out);
-        shown++;
+        begin_element(t, &out, &start);
         if (o) {
             order_to_tmf(&out, a, o, &v);
         } else if (c) {
@@ -309,17 +314,16 @@ answer_list(listing_t *t)
         } else {
             service_to_tmf(&out, a, s, &v);
         }
+        tmf_select(&out, start, a, &v);
     }
     for (int i = 0; i < t->reading.entity_count; i++) {
-        json_comma(&out);
-        shown++;
+        begin_element(t, &out, &start);
         entity_to_tmf(&out, entity_kind(r->frame.resource),
                       t->reading.entities[i].doc, &v);
+        tmf_select(&out, start, a, &v);
     }
     json_end(&out, ']');
-    request_answer(r, page_status(t, r->query, shown),
-                   arena_printf(a, "X-Total-Count: %ld\nX-Result-Count: %d\n",
-                                t->total, shown),
+    request_answer(r, page_status(&t->page), page_headers(a, r, &t->page),
                    arena_take(a, &out));
     group_end(g);
 }
@@ -335,6 +339,41 @@ on_items(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     }
 }
 
+/* The first filter that is a regular expression. */
+static str_t
+regex_path(const query_t *q)
+{
+    for (int i = 0; i < q->filter_count; i++) {
+        if (q->filters[i].op == QUERY_REGEX) {
+            return q->filters[i].path;
+        }
+    }
+    return STR_NONE;
+}
+
+/* What the client asked for cannot be had: its time is up, or PostgreSQL does
+ * not take an expression that the edge let through. false: something else. */
+static bool
+refused_list(const listing_t *t, const char *sqlstate, const char *message)
+{
+    group_t *g = t->group;
+    request_t *r = g->requests[0];
+    tmf_error_t e;
+
+    if (!strcmp(sqlstate, "57014")) { /* query_canceled: statement_timeout */
+        e = t->error;
+    } else if (!strcmp(sqlstate, "2201B")) { /* invalid_regular_expression */
+        tmf_error_set(&e, 400, TMF_CODE_QUERY_INVALID,
+                      "Invalid query-string parameter", NULL, "%.*s: %s",
+                      STR_FMT(regex_path(r->query)), message);
+    } else {
+        return false;
+    }
+    request_error(g, r, &e);
+    group_end(g);
+    return true;
+}
+
 static void
 on_listed(void *ctx, pg_outcome_t outcome, const char *sqlstate,
           const char *message)
@@ -343,6 +382,9 @@ on_listed(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     group_t *g = t->group;
     arena_t *a = group_arena(g);
 
+    if (refused_list(t, sqlstate, message)) {
+        return;
+    }
     if (!group_committed(g, outcome, sqlstate, message)) {
         return;
     }
@@ -394,11 +436,9 @@ query_as_stored(arena_t *a, const request_t *r)
 }
 
 static bool
-list_sql(buf_t *sql, pg_params_t *p, arena_t *a, const request_t *r,
+list_sql(buf_t *sql, pg_params_t *p, const query_t *q, const request_t *r,
          tmf_error_t *err)
 {
-    const query_t *q = query_as_stored(a, r);
-
     switch (r->api) {
     case API_ORDERING:
         return is_cancellation(r)
@@ -418,16 +458,17 @@ list_start(group_t *g)
     request_t *r = g->requests[0];
     listing_t *t = g->data = arena_new(a, listing_t);
     pg_params_t p;
-    tmf_error_t e;
+    const query_t *q = query_as_stored(a, r);
     buf_t sql;
 
     t->group = g;
     t->reading.loaded.arena = a;
+    t->page.size = filter_page_size(q, LIST_CAP);
     buf_init(&sql, 1048576);
     pg_params(&p, a);
-    if (!list_sql(&sql, &p, a, r, &e)) {
+    if (!list_sql(&sql, &p, q, r, &t->error)) {
         buf_free(&sql);
-        request_error(g, r, &e);
+        request_error(g, r, &t->error);
         group_end(g);
         return;
     }

@@ -53,6 +53,7 @@ static const conf_key_t keys[] = {
         "http://127.0.0.1:8080"),
     KEY("turnup", "host", KIND_TEXT, host, NULL),
     KEY("turnup", "log_level", KIND_LEVEL, log_level, "info"),
+    KEY("turnup", "list_timeout", KIND_INT, list_timeout_ms, "2000"),
     KEY("turnup", "paused", KIND_BOOL, paused, "no"),
     KEY("hub", "callback_networks", KIND_NETWORKS, hub_networks, ""),
     KEY("hub", "subscriptions", KIND_SUBSCRIPTIONS, hub_subscriptions, "1000"),

@@ -29,6 +29,7 @@ typedef struct {
     char *public_base; /* callback URLs begin with it; no trailing slash */
     char *host;        /* this machine's name, in slots and heartbeats */
     log_level_t log_level;
+    int list_timeout_ms;     /* a list that takes longer is refused */
     bool paused;             /* family pools take no work */
     networks_t hub_networks; /* private ones that callbacks and URLs
                                 of jobs may be in */

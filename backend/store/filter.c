@@ -1,6 +1,5 @@
 /*
- * Filters: a table of columns for what is indexed, jsonpath for the rest.
- * Sorted by columns only.
+ * Conditions: a table of columns for what has one, jsonpath for the rest.
  */
 #include "backend/store/filter.h"
 
@@ -37,9 +36,15 @@ static const struct {
 };
 
 static bool
+is_equality(query_op_t op)
+{
+    return op == QUERY_EQ || op == QUERY_NE;
+}
+
+static bool
 is_ordering(query_op_t op)
 {
-    return op != QUERY_EQ && op != QUERY_NE;
+    return !is_equality(op) && op != QUERY_REGEX;
 }
 
 static str_t
@@ -57,13 +62,31 @@ add_param(const writer_t *w, str_t value)
     return w->params->n;
 }
 
+/* Where the index is on something else, that. */
+static const char *
+equal_sql(const writer_t *w, const filter_column_t *c, str_t value)
+{
+    const filter_index_t *index = filter_index(w->list, str_of(c->path));
+
+    return index && index->sql ? index->sql(value) : c->sql;
+}
+
+/* Regular expressions go by the database's own collation: in "C" no letter
+ * but ASCII's is one. */
 static void
 put_text(const writer_t *w, const filter_column_t *c, query_op_t op,
          str_t value)
 {
-    buf_printf(w->sql, "%s%s %s $%d::text", c->sql,
-               is_ordering(op) ? " COLLATE \"C\"" : "", signs[op].sql,
-               add_param(w, value));
+    int n = add_param(w, value);
+
+    if (is_equality(op)) {
+        buf_printf(w->sql, "%s = $%d::text", equal_sql(w, c, value), n);
+    } else if (op == QUERY_REGEX) {
+        buf_printf(w->sql, "%s COLLATE \"default\" ~ $%d::text", c->sql, n);
+    } else {
+        buf_printf(w->sql, "%s COLLATE \"C\" %s $%d::text", c->sql,
+                   signs[op].sql, n);
+    }
 }
 
 static void
@@ -82,12 +105,15 @@ put_uuid(const writer_t *w, const filter_column_t *c, query_op_t op,
 
 /*
  * Times are shown in milliseconds. A finer one is equal to none of them; it
- * is behind the one it begins with and before the next.
+ * is behind the one it begins with and before the next. The column stands
+ * alone on its side, for an index: what is shown as t lies from t to the next
+ * millisecond.
  */
 static void
 put_time(const writer_t *w, const filter_column_t *c, query_op_t op,
          str_t value)
 {
+    static const char next[] = "::timestamptz + interval '1 ms'";
     char text[32];
     long long us;
 
@@ -99,8 +125,25 @@ put_time(const writer_t *w, const filter_column_t *c, query_op_t op,
         op = op == QUERY_GT || op == QUERY_GTE ? QUERY_GT : QUERY_LTE;
     }
     rfc3339_print(us, text);
-    buf_printf(w->sql, "date_trunc('milliseconds', %s) %s $%d::timestamptz",
-               c->sql, signs[op].sql, add_param(w, str_of(text)));
+    int n = add_param(w, str_of(text));
+    switch (op) {
+    case QUERY_GT:
+        buf_printf(w->sql, "%s >= $%d%s", c->sql, n, next);
+        break;
+    case QUERY_GTE:
+        buf_printf(w->sql, "%s >= $%d::timestamptz", c->sql, n);
+        break;
+    case QUERY_LT:
+        buf_printf(w->sql, "%s < $%d::timestamptz", c->sql, n);
+        break;
+    case QUERY_LTE:
+        buf_printf(w->sql, "%s < $%d%s", c->sql, n, next);
+        break;
+    default:
+        buf_printf(w->sql, "(%s >= $%d::timestamptz AND %s < $%d%s)", c->sql,
+                   n, c->sql, n, next);
+        break;
+    }
 }
 
 /* The values of a filter, any of which may match. */
@@ -117,27 +160,50 @@ put_any(const writer_t *w, const query_filter_t *f, const filter_column_t *c,
     }
 }
 
+/* Parameters for all values; the first one's number. */
+static int
+add_values(const writer_t *w, const query_filter_t *f)
+{
+    int first = w->params->n + 1;
+
+    for (int i = 0; i < f->value_count; i++) {
+        add_param(w, value_at(w, f, i));
+    }
+    return first;
+}
+
+static void
+put_array(const writer_t *w, const query_filter_t *f, int first)
+{
+    buf_puts(w->sql, "ARRAY[");
+    for (int i = 0; i < f->value_count; i++) {
+        buf_printf(w->sql, "%s$%d::text", i > 0 ? ", " : "", first + i);
+    }
+    buf_puts(w->sql, "]");
+}
+
 /* The pattern with ARRAY[...] in place of each %s. */
 static void
 put_exists(const writer_t *w, const query_filter_t *f,
            const filter_column_t *c)
 {
-    int first = w->params->n + 1;
+    int first = add_values(w, f);
     const char *rest = c->sql, *mark;
 
-    for (int i = 0; i < f->value_count; i++) {
-        add_param(w, value_at(w, f, i));
-    }
     while ((mark = strstr(rest, "%s")) != NULL) {
         buf_put(w->sql, rest, (size_t) (mark - rest));
-        buf_puts(w->sql, "ARRAY[");
-        for (int i = 0; i < f->value_count; i++) {
-            buf_printf(w->sql, "%s$%d::text", i > 0 ? ", " : "", first + i);
-        }
-        buf_puts(w->sql, "]");
+        put_array(w, f, first);
         rest = mark + 2;
     }
     buf_puts(w->sql, rest);
+}
+
+static void
+put_overlap(const writer_t *w, const query_filter_t *f,
+            const filter_column_t *c)
+{
+    buf_printf(w->sql, "%s && ", c->sql);
+    put_array(w, f, add_values(w, f));
 }
 
 /* What a value spells beside a string: a number, true, false or null. */
@@ -178,20 +244,26 @@ orders_numbers(const writer_t *w, const query_filter_t *f, const json_t *v)
            type != ATTR_STRING && type != ATTR_URI;
 }
 
-/*
- * path: $."a"."b" ? (@ == $s0 || @ == $v0 ...), lax, so that arrays on the
- * way are opened. vars: {"s0":"100","v0":100}. jsonpath takes names as JSON
- * strings.
- */
+/* $."a"."b"; jsonpath takes names as JSON strings. */
 static void
-write_jsonpath(const writer_t *w, const query_filter_t *f, buf_t *path,
-               buf_t *vars, buf_t *text)
+write_steps(const query_filter_t *f, buf_t *path)
 {
     buf_char(path, '$');
     for (int i = 0; i < f->step_count; i++) {
         buf_char(path, '.');
         buf_json(path, f->steps[i]);
     }
+}
+
+/*
+ * path: $."a"."b" ? (@ == $s0 || @ == $v0 ...), lax, so that arrays on the
+ * way are opened. vars: {"s0":"100","v0":100}.
+ */
+static void
+write_jsonpath(const writer_t *w, const query_filter_t *f, buf_t *path,
+               buf_t *vars, buf_t *text)
+{
+    write_steps(f, path);
     buf_puts(path, " ? (");
     buf_char(vars, '{');
     for (int i = 0; i < f->value_count; i++) {
@@ -236,21 +308,69 @@ put_document(const writer_t *w, const query_filter_t *f)
     buf_free(&text);
 }
 
-static const filter_column_t *
-find_column(const filter_column_t *columns, str_t path)
+/* Expressions are parameters, too: jsonpath's like_regex would take only
+ * literals. */
+static void
+put_document_regex(const writer_t *w, const query_filter_t *f)
 {
-    for (; columns->path; columns++) {
-        if (str_is(path, columns->path)) {
-            return columns;
+    buf_t path;
+
+    buf_init(&path, JSONPATH_MAX);
+    write_steps(f, &path);
+    buf_puts(&path, "[*] ? (@.type() == \"string\" || "
+                    "@.type() == \"number\")");
+    if (buf_failed(&path)) {
+        w->sql->failed = true;
+    } else {
+        buf_printf(w->sql,
+                   "EXISTS (SELECT 1 FROM jsonb_path_query(%s::jsonb, "
+                   "$%d::jsonpath) AS x(v) WHERE x.v #>> '{}' ~ ANY(",
+                   w->list->doc_sql, add_param(w, buf_view(&path)));
+        put_array(w, f, add_values(w, f));
+        buf_puts(w->sql, "))");
+    }
+    buf_free(&path);
+}
+
+const filter_column_t *
+filter_column(const filter_list_t *l, str_t path)
+{
+    for (const filter_column_t *c = l->columns; c->path; c++) {
+        if (str_is(path, c->path)) {
+            return c;
         }
     }
     return NULL;
+}
+
+const filter_index_t *
+filter_index(const filter_list_t *l, str_t path)
+{
+    for (const filter_index_t *i = l->indexes; i && i->path; i++) {
+        if (str_is(path, i->path)) {
+            return i;
+        }
+    }
+    return NULL;
+}
+
+/* Where the filter is answered by a column; NULL: by the document. */
+static const filter_column_t *
+column_of(const filter_list_t *l, const query_filter_t *f)
+{
+    const filter_column_t *c = filter_column(l, f->path);
+
+    return c && c->kind == FILTER_ARRAY && !is_equality(f->op) ? NULL : c;
 }
 
 static void
 put_filter(const writer_t *w, const query_filter_t *f,
            const filter_column_t *c)
 {
+    if (!c && f->op == QUERY_REGEX) {
+        put_document_regex(w, f);
+        return;
+    }
     if (!c) {
         put_document(w, f);
         return;
@@ -264,10 +384,14 @@ put_filter(const writer_t *w, const query_filter_t *f,
         put_any(w, f, c, put_uuid);
         break;
     case FILTER_TIME:
+    case FILTER_TIME_MS:
         put_any(w, f, c, put_time);
         break;
     case FILTER_EXISTS:
         put_exists(w, f, c);
+        break;
+    case FILTER_ARRAY:
+        put_overlap(w, f, c);
         break;
     }
 }
@@ -312,10 +436,22 @@ refuse_order(const query_filter_t *f, tmf_error_t *err)
 }
 
 static bool
+refuse_regex(const query_filter_t *f, tmf_error_t *err)
+{
+    return REFUSE(err, "%.*s is no text: no regular expression finds it",
+                  SHOWN(f->path));
+}
+
+static bool
 check_column(const writer_t *w, const query_filter_t *f,
              const filter_column_t *c, tmf_error_t *err)
 {
-    if (c->kind == FILTER_TIME && f->op != QUERY_EQ) {
+    bool is_time = c->kind == FILTER_TIME || c->kind == FILTER_TIME_MS;
+
+    if (f->op == QUERY_REGEX) {
+        return c->kind == FILTER_TEXT || refuse_regex(f, err);
+    }
+    if (is_time && f->op != QUERY_EQ) {
         return check_time(w, f, err);
     }
     return !is_ordering(f->op) || c->kind == FILTER_TEXT ||
@@ -327,21 +463,37 @@ check_column(const writer_t *w, const query_filter_t *f,
 static bool
 check_document(const writer_t *w, const query_filter_t *f, tmf_error_t *err)
 {
-    if (!is_ordering(f->op)) {
+    bool is_regex = f->op == QUERY_REGEX;
+
+    if (is_equality(f->op)) {
         return true;
     }
     switch (schema_type(w->list->schema, f->steps, f->step_count)) {
     case ATTR_INTEGER:
     case ATTR_NUMBER:
-        return check_number(w, f, err);
+        return is_regex || check_number(w, f, err);
     case ATTR_BOOLEAN:
     case ATTR_DATE_TIME:
     case ATTR_ENUM:
     case ATTR_OBJECT:
-        return refuse_order(f, err);
+        return is_regex ? refuse_regex(f, err) : refuse_order(f, err);
     default:
         return true;
     }
+}
+
+static bool
+check_filter(const writer_t *w, const query_filter_t *f,
+             const filter_column_t *c, tmf_error_t *err)
+{
+    int wanted = c                      ? f->value_count
+                 : f->op == QUERY_REGEX ? 1 + f->value_count
+                                        : 2;
+
+    if (wanted > PG_MAX_PARAMS - w->params->n) {
+        return REFUSE(err, "the query has too many conditions");
+    }
+    return c ? check_column(w, f, c, err) : check_document(w, f, err);
 }
 
 bool
@@ -352,90 +504,16 @@ filter_where(buf_t *sql, pg_params_t *p, const query_t *q,
 
     for (int i = 0; i < q->filter_count; i++) {
         const query_filter_t *f = &q->filters[i];
-        const filter_column_t *c = find_column(l->columns, f->path);
-        int wanted = c ? f->value_count : 2;
+        const filter_column_t *c = column_of(l, f);
 
-        if (wanted > PG_MAX_PARAMS - p->n) {
-            return REFUSE(err, "the query has too many conditions");
-        }
-        if (!(c ? check_column(&w, f, c, err) : check_document(&w, f, err))) {
+        if (!check_filter(&w, f, c, err)) {
             return false;
         }
-        buf_puts(sql, " AND (");
+        buf_puts(sql, !q->any ? " AND (" : i > 0 ? " OR (" : " AND ((");
         put_filter(&w, f, c);
         /* null, as of a column without a value, is not equal either */
         buf_puts(sql, f->op == QUERY_NE ? ") IS NOT TRUE" : ")");
     }
-    return true;
-}
-
-void
-filter_page(buf_t *sql, const query_t *q, long cap)
-{
-    long limit = q->limit >= 0 && q->limit < cap ? q->limit : cap;
-
-    buf_printf(sql, " LIMIT %ld OFFSET %ld", limit, q->offset);
-}
-
-/* ", expression AS k0 ..." for each name in sort. */
-static bool
-put_keys(buf_t *sql, const query_t *q, const filter_column_t *columns,
-         tmf_error_t *err)
-{
-    for (int i = 0; i < q->sort_count; i++) {
-        const filter_column_t *c = find_column(columns, q->sorts[i].path);
-
-        if (!c || c->kind == FILTER_EXISTS) {
-            return REFUSE(err, "the list cannot be sorted by \"%.*s\"",
-                          SHOWN(q->sorts[i].path));
-        }
-        switch (c->kind) {
-        case FILTER_TEXT:
-        case FILTER_NAME:
-            buf_printf(sql, ", %s COLLATE \"C\"", c->sql);
-            break;
-        case FILTER_TIME:
-            buf_printf(sql, ", date_trunc('milliseconds', %s)", c->sql);
-            break;
-        default:
-            buf_printf(sql, ", %s", c->sql);
-            break;
-        }
-        buf_printf(sql, " AS k%d", i);
-    }
-    return true;
-}
-
-static void
-put_order(buf_t *sql, const query_t *q, const char *last)
-{
-    buf_puts(sql, " ORDER BY ");
-    for (int i = 0; i < q->sort_count; i++) {
-        buf_printf(sql, "k%d%s NULLS LAST, ", i,
-                   q->sorts[i].descending ? " DESC" : "");
-    }
-    buf_puts(sql, last);
-}
-
-bool
-filter_list_sql(buf_t *sql, pg_params_t *p, const query_t *q, long cap,
-                const filter_list_t *l, tmf_error_t *err)
-{
-    buf_printf(sql, "WITH hit AS MATERIALIZED (SELECT %s", l->row_sql);
-    if (!put_keys(sql, q, l->columns, err)) {
-        return false;
-    }
-    buf_printf(sql, " FROM %s", l->from);
-    if (!filter_where(sql, p, q, l, err)) {
-        return false;
-    }
-    buf_puts(sql, "), page AS (SELECT * FROM hit");
-    put_order(sql, q, l->last);
-    filter_page(sql, q, cap);
-    buf_printf(sql,
-               ") SELECT page.%s, n.n FROM (SELECT count(*) AS n FROM hit)"
-               " n LEFT JOIN page ON true",
-               l->show);
-    put_order(sql, q, l->last);
+    buf_puts(sql, q->any ? ")" : "");
     return true;
 }

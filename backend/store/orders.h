@@ -14,7 +14,8 @@
  * each order, one of items for each item, one of activations for each item
  * that is worked on:
  *   orders: id, request key, external id, category, priority, order date,
- *           requested start, requested completion, subject, traceparent, doc
+ *           requested start, requested completion, subject, traceparent, doc,
+ *           parties (a text[] literal)
  *   states: state, item count, error
  *   items:  order, item id, position, parent item, action, service, spec id,
  *           spec version, depends (a text[] literal), characteristics,
@@ -68,6 +69,8 @@ typedef struct {
     int64_t steps;
     str_t doc;
     str_t external_id, priority;
+    const str_t *parties;
+    int party_count;
     int64_t start_us, completion_us, expected_us; /* asked for; PG_NO_TIME */
     bool begin, reread;
     str_t why; /* in the journals of the activations that are concerned */

@@ -13,6 +13,9 @@ static const struct {
     {'l', PG_ARRAY_LONG}, {'b', PG_ARRAY_BOOL}, {'z', PG_ARRAY_TIME},
 };
 
+/* Of a document of 4 MB nothing longer can come, every byte quoted. */
+#define LIST_MAX 16777216
+
 static pg_array_type_t
 type_of(char letter)
 {
@@ -118,6 +121,42 @@ rows_exec(const rows_t *r, pg_t *pg, int stmt, arena_t *a, pg_result_fn fn,
     rows_params(r, &p);
     pg_exec(pg, stmt, &p, fn, ctx);
     return true;
+}
+
+static void
+put_quoted(buf_t *out, str_t text)
+{
+    buf_char(out, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '"' || text.data[i] == '\\') {
+            buf_char(out, '\\');
+        }
+        buf_char(out, text.data[i]);
+    }
+    buf_char(out, '"');
+}
+
+str_t
+rows_list(arena_t *a, const str_t *texts, int n)
+{
+    buf_t b;
+    str_t s;
+
+    if (n == 0) {
+        return STR_NONE;
+    }
+    buf_init(&b, LIST_MAX);
+    for (int i = 0; i < n; i++) {
+        buf_char(&b, i > 0 ? ',' : '{');
+        put_quoted(&b, texts[i]);
+    }
+    buf_char(&b, '}');
+    if (buf_failed(&b)) {
+        abort(); /* out of memory */
+    }
+    s = arena_str(a, buf_view(&b));
+    buf_free(&b);
+    return s;
 }
 
 void

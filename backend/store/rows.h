@@ -47,6 +47,9 @@ void rows_params(const rows_t *r, pg_params_t *p);
 bool rows_exec(const rows_t *r, pg_t *pg, int stmt, arena_t *a,
                pg_result_fn fn, void *ctx);
 
+/* A text[] literal, for a text column that is cast; none: an empty slice. */
+str_t rows_list(arena_t *a, const str_t *texts, int n);
+
 /* One array parameter. */
 void params_uuids(pg_params_t *p, arena_t *a, const uuid_t *ids, int n);
 void params_texts(pg_params_t *p, arena_t *a, const str_t *texts, int n);

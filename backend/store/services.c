@@ -76,14 +76,15 @@ const char sql_inventory_insert[] =
     " INSERT INTO entity_instance_configuration (id, instance_id, timeline,"
     " name, category, service_type, spec_id, spec_version, state,"
     " operating_status, characteristics, resources, doc, order_id, item_id,"
-    " valid_from, valid_to)"
+    " valid_from, valid_to, parties)"
     " SELECT ($5::uuid[])[n], ($6::uuid[])[n], ($7::text[])[n],"
     " ($8::text[])[n], ($9::text[])[n], ($10::text[])[n],"
     " ($11::text[])[n], ($12::text[])[n], ($13::text[])[n],"
     " ($14::text[])[n], ($15::text[])[n]::json, ($16::text[])[n]::json,"
     " ($17::text[])[n]::json, ($18::uuid[])[n], ($19::text[])[n],"
-    " coalesce(($20::timestamptz[])[n], now()), ($21::timestamptz[])[n] FROM"
-    " generate_series(1, cardinality($5::uuid[])) AS g(n)";
+    " coalesce(($20::timestamptz[])[n], now()), ($21::timestamptz[])[n],"
+    " ($22::text[])[n]::text[] FROM generate_series(1,"
+    " cardinality($5::uuid[])) AS g(n)";
 
 const char sql_configuration_update[] =
     "UPDATE entity_instance_configuration c SET state = u.state,"
@@ -211,7 +212,7 @@ inventory_rows_init(inventory_rows_t *r, arena_t *a)
               "uuttt"
               "ttttt"
               "tttut"
-              "zz");
+              "zzt");
     rows_init(&r->updates, a, "utttt");
     rows_init(&r->promotions, a, "uu");
     rows_init(&r->drops, a, "u");
@@ -245,7 +246,7 @@ inventory_apply(const inventory_rows_t *r, pg_t *pg, arena_t *a)
 }
 
 static void
-add_configuration(inventory_rows_t *r, const service_record_t *s)
+add_configuration(inventory_rows_t *r, arena_t *a, const service_record_t *s)
 {
     rows_uuid(&r->inserts, s->configuration_id);
     rows_uuid(&r->inserts, s->id);
@@ -264,6 +265,7 @@ add_configuration(inventory_rows_t *r, const service_record_t *s)
     rows_some(&r->inserts, s->item_id);
     rows_time(&r->inserts, s->valid_from_us);
     rows_time(&r->inserts, s->valid_to_us);
+    rows_some(&r->inserts, rows_list(a, s->parties, s->party_count));
 }
 
 void
@@ -285,7 +287,7 @@ service_insert(pg_t *pg, arena_t *a, const service_record_t *s)
     rows_text(&r.instances, STR("{}"));
     rows_text(&r.instances, s->key);
     rows_time(&r.instances, s->created_us);
-    add_configuration(&r, s);
+    add_configuration(&r, a, s);
     inventory_apply(&r, pg, a);
 }
 
@@ -303,7 +305,7 @@ service_replace(pg_t *pg, arena_t *a, const service_now_t *was,
     pg_add_time(&p, s->valid_from_us);
     pg_exec(pg, STATEMENT_configuration_replace, &p, NULL, NULL);
     inventory_rows_init(&r, a);
-    add_configuration(&r, s);
+    add_configuration(&r, a, s);
     inventory_apply(&r, pg, a);
     if (s->state == SERVICE_TERMINATED) {
         resources_release_all(pg, a, s->id);
@@ -336,11 +338,34 @@ static const filter_column_t columns[] = {
     {"serviceDate", "e.created_at", FILTER_TIME},
     {"startDate", "c.valid_from", FILTER_TIME},
     {"endDate", "c.valid_to", FILTER_TIME},
-    {"serviceSpecification.id", "c.spec_id", FILTER_TEXT},
+    {"relatedParty.id", "c.parties", FILTER_ARRAY},
+    {"serviceSpecification.id", "c.spec_id COLLATE \"C\"", FILTER_TEXT},
     {"serviceSpecification.version", "c.spec_version", FILTER_TEXT},
     {"externalIdentifier.id", "e.key", FILTER_TEXT},
     {"serviceOrderItem.serviceOrderId", "c.order_id", FILTER_UUID},
     {NULL, NULL, FILTER_TEXT},
+};
+
+/* Of services that are in none of these states for good the index knows no
+ * more than that (sql/). */
+static const char *
+state_sql(str_t value)
+{
+    return str_is(value, "active") || str_is(value, "suspended") ||
+                   str_is(value, "terminated")
+               ? "c.stage"
+               : "c.stage = 'other' AND c.state";
+}
+
+static const filter_index_t indexes[] = {
+    {"id", NULL},
+    {"state", state_sql},
+    {"name", NULL},
+    {"serviceSpecification.id", NULL},
+    {"relatedParty.id", NULL},
+    {"serviceOrderItem.serviceOrderId", NULL},
+    {"externalIdentifier.id", NULL},
+    {NULL, NULL},
 };
 
 /* The rest of a service's attributes, as one document: what was ordered or
@@ -362,11 +387,15 @@ services_list_sql(buf_t *sql, pg_params_t *p, const query_t *q, long cap,
 {
     static const filter_list_t list = {
         .columns = columns,
+        .indexes = indexes,
         .schema = &tmf_service,
         .doc_sql = document,
         .from = "entity_instance e JOIN entity_instance_configuration c"
                 " ON c.instance_id = e.id AND c.timeline = 'CURRENT'"
                 " WHERE true",
+        .count_from = "entity_instance_configuration c"
+                      " LEFT JOIN entity_instance e ON e.id = c.instance_id"
+                      " WHERE c.timeline = 'CURRENT'",
         .row_sql = "e.id",
         .show = "id",
         .last = "id",

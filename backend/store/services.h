@@ -40,7 +40,7 @@ void service_changes_insert(const rows_t *r, pg_t *pg, arena_t *a);
  *   inserts:    id, instance, timeline, name, category, service type, spec
  *               id, spec version, state, operating status, characteristics,
  *               resources, doc, order, item id, valid from (none: now),
- *               valid to
+ *               valid to, parties (a text[] literal)
  *   updates:    id, state, operating status (null: keep), characteristics,
  *               resources (null: keep)
  *   promotions: id, instance: PENDING becomes CURRENT, what was HISTORY

@@ -204,6 +204,12 @@ read_condition(reading_t *r, const query_filter_t *f)
     if (!check_path(r, f)) {
         return false;
     }
+    if (f->op == QUERY_REGEX) {
+        return refuse(r->err,
+                      "%.*s: a subscription takes no regular "
+                      "expression",
+                      SHOWN(f->path));
+    }
     *c = (event_condition_t){
         .op = f->op,
         .type = type_of(r, f),
@@ -254,7 +260,7 @@ read_query(reading_t *r)
         return refuse(r->err, "a subscription's query takes conditions and "
                               "fields, neither offset, limit nor sort");
     }
-    if (q->has_or && q->filter_count > 1) {
+    if (q->any) {
         return refuse(r->err, "\";\" stands between values of one attribute "
                               "only");
     }

@@ -102,6 +102,8 @@ value_fits(const event_condition_t *c, const json_t *v,
         return compare(c, v, o, &order) && order < 0;
     case QUERY_LTE:
         return compare(c, v, o, &order) && order <= 0;
+    case QUERY_REGEX:
+        break; /* refused with the subscription */
     }
     return false;
 }

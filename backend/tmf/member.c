@@ -9,15 +9,21 @@
 #define HREF_MAX 8192
 
 void
-tmf_href(buf_t *out, const tmf_view_t *v, api_t api, const char *resource,
-         str_t id)
+tmf_collection(buf_t *out, const tmf_view_t *v, api_t api, str_t resource)
 {
     buf_str(out, v->base);
     buf_puts(out, api_path(api));
     buf_char(out, '/');
     buf_str(out, v->version);
     buf_char(out, '/');
-    buf_puts(out, resource);
+    buf_str(out, resource);
+}
+
+void
+tmf_href(buf_t *out, const tmf_view_t *v, api_t api, const char *resource,
+         str_t id)
+{
+    tmf_collection(out, v, api, str_of(resource));
     buf_char(out, '/');
     buf_url(out, id);
 }
@@ -95,6 +101,26 @@ member_copy(buf_t *out, const json_t *member)
     buf_json(out, member->name);
     buf_char(out, ':');
     buf_str(out, member->raw);
+}
+
+int
+member_parties(arena_t *a, const json_t *doc, const str_t **ret)
+{
+    const json_t *parties = json_get(doc, "relatedParty");
+    bool is_list = parties && parties->type == JSON_ARRAY;
+    str_t *ids = arena_array(a, str_t, is_list ? (size_t) parties->count : 0);
+    int n = 0;
+
+    *ret = ids;
+    json_each(party, is_list ? parties : NULL)
+    {
+        const json_t *id = json_get(party, "id");
+
+        if (id && id->type == JSON_STRING) {
+            ids[n++] = id->text;
+        }
+    }
+    return n;
 }
 
 const char *

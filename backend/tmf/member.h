@@ -34,6 +34,11 @@ const char *member_order_state(order_state_t s, const tmf_view_t *v);
  * that are compared are in the same order as a rule. */
 const json_t *member_described(const json_t *described, str_t name,
                                const json_t **last);
+
+/* The ids in a document's relatedParty[], in *ret, which lives in a; how
+ * many. doc may be NULL. */
+int member_parties(arena_t *a, const json_t *doc, const str_t **ret);
+
 /*
  * "serviceCharacteristic":[{"name","value",...}] of an object name → value.
  * described: the client's list, or NULL: what it said about a characteristic

@@ -335,6 +335,7 @@ order_from_tmf(arena_t *a, const json_t *doc, order_t *ret, tmf_error_t *err)
         return false;
     }
     ret->item_count = r.count;
+    ret->party_count = member_parties(a, doc, &ret->parties);
     for (int i = 0; i < r.count; i++) {
         if (!read_dependencies(&r, i)) {
             return false;

@@ -317,6 +317,7 @@ service_from_tmf(arena_t *a, const json_t *doc, service_record_t *ret,
     }
     ret->created_us = created;
     ret->doc = keep_rest(a, k, doc);
+    ret->party_count = member_parties(a, doc, &ret->parties);
     return ret->doc.len > 0 || too_large(err);
 }
 
@@ -354,6 +355,7 @@ service_from_patch(arena_t *a, const service_record_t *was,
         return false;
     }
     ret->doc = keep_rest(a, k, doc);
+    ret->party_count = member_parties(a, doc, &ret->parties);
     return ret->doc.len > 0 || too_large(err);
 }
 

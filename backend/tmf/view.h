@@ -14,7 +14,10 @@ typedef struct {
     const query_t *query; /* fields; NULL: everything */
 } tmf_view_t;
 
-/* base + api path + version + "/" resource "/" id, as bytes (not JSON). */
+/* base + api path + "/" version "/" resource, as bytes (not JSON). */
+void tmf_collection(buf_t *out, const tmf_view_t *v, api_t api,
+                    str_t resource);
+/* The same and "/" id. */
 void tmf_href(buf_t *out, const tmf_view_t *v, api_t api, const char *resource,
               str_t id);
 

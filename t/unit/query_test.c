@@ -17,8 +17,9 @@
 #define ROWS(a) (sizeof(a) / sizeof((a)[0]))
 
 static const char *const signs[] = {
-    [QUERY_EQ] = "=",   [QUERY_NE] = "!=", [QUERY_GT] = ">",
-    [QUERY_GTE] = ">=", [QUERY_LT] = "<",  [QUERY_LTE] = "<=",
+    [QUERY_EQ] = "=",    [QUERY_NE] = "!=", [QUERY_GT] = ">",
+    [QUERY_GTE] = ">=",  [QUERY_LT] = "<",  [QUERY_LTE] = "<=",
+    [QUERY_REGEX] = "~",
 };
 
 /* One line for a whole query: fields, offset, limit, sort, then each filter
@@ -39,7 +40,7 @@ describe(const query_t *q, buf_t *b)
     }
     for (int i = 0; i < q->filter_count; i++) {
         const query_filter_t *f = &q->filters[i];
-        buf_printf(b, "; %.*s(", STR_FMT(f->path));
+        buf_printf(b, "%s %.*s(", i && q->any ? " |" : ";", STR_FMT(f->path));
         for (int j = 0; j < f->step_count; j++) {
             buf_printf(b, "%s%.*s", j ? "/" : "", STR_FMT(f->steps[j]));
         }
@@ -124,6 +125,25 @@ static const struct {
     {"a=x;a.eq=y", "all; 0 -1; a(a)=<x>|<y>"},
     {"a=x;a=y&a=z&limit=1", "all; 0 1; a(a)=<x>|<y>|<z>"},
     {"a=x;y&b=z", "all; 0 -1; a(a)=<x>|<y>; b(b)=<z>"},
+    {"a.regex=^x", "all; 0 -1; a(a)~<^x>"},
+    {"a*=x", "all; 0 -1; a(a)~<x>"},
+    {"a%2A%3Dx", "all; 0 -1; a(a)~<x>"},
+    {"a*%3Dx", "all; 0 -1; a(a)~<x>"},
+    {"a%2a=x", "all; 0 -1; a(a)~<x>"},
+    {"a=~x", "all; 0 -1; a(a)~<x>"},
+    {"a%3D~x", "all; 0 -1; a(a)~<x>"},
+    {"a%3D%7Ex", "all; 0 -1; a(a)~<x>"},
+    {"a=~=x,y&a.regex=z", "all; 0 -1; a(a)~<=x>|<y>|<z>"},
+    {"a.b.regex=x%7B1%2C2%7D%3B", "all; 0 -1; a.b(a/b)~<x{1,2};>"},
+    {"regex=x", "all; 0 -1; regex(regex)=<x>"},
+    {"a.regex.regex=x", "all; 0 -1; a.regex(a/regex)~<x>"},
+    {"a=x;b=y", "all; 0 -1; a(a)=<x> | b(b)=<y>"},
+    {"a=x;y;b.gt=1;2,3;a=z", "all; 0 -1; a(a)=<x>|<y>|<z> | b(b)><1>|<2>|<3>"},
+    {"a=x;a.ne=y", "all; 0 -1; a(a)=<x> | a(a)!=<y>"},
+    {"a.gt=x;a=y", "all; 0 -1; a(a)><x> | a(a)=<y>"},
+    {"a=x;y%3Ez", "all; 0 -1; a(a)=<x> | y(y)><z>"},
+    {"a=x;a*=y", "all; 0 -1; a(a)=<x> | a(a)~<y>"},
+    {"sort=a&a=x;b=y&limit=1", "all; 0 1; sort +a; a(a)=<x> | b(b)=<y>"},
     {"sort=a", "all; 0 -1; sort +a"},
     {"sort=a,-b.c", "all; 0 -1; sort +a -b.c"},
     {"sort=+a,%2Bb,%20c", "all; 0 -1; sort +a +b +c"},
@@ -147,6 +167,9 @@ static const struct {
     {"offset=17&limit=999999999999999999", "all; 17 999999999999999999"},
     {"limit=007", "all; 0 7"},
     {"offset.x=1", "all; 0 -1; offset.x(offset/x)=<1>"},
+    {"a.b.c.d.e.f.g.h.gt=1",
+     "all; 0 -1; a.b.c.d.e.f.g.h(a/b/c/d/e/f/g/h)><1>"},
+    {"fields=%7E,~&sort=%7E", "fields ~ ~; 0 -1; sort +~"},
     {"a.b.c.d.e.f.g.h=1", "all; 0 -1; a.b.c.d.e.f.g.h(a/b/c/d/e/f/g/h)=<1>"},
 };
 
@@ -155,20 +178,13 @@ static const struct {
     str_t raw;
     const char *message;
 } bad[] = {
-    {STR("a.regex=5"), "the operators are"},
     {STR("a%3D5"), "the operators are"},
-    {STR("a%3D%7Ex"), "the operators are"},
-    {STR("a%2A%3Dx"), "the operators are"},
     {STR("a!=5"), "the operators are"},
     {STR("a%21%3D5"), "the operators are"},
-    {STR("a*=x"), "the operators are"},
-    {STR("a=~x"), "the operators are"},
     {STR("a~=x"), "the operators are"},
     {STR("a;b=1"), "the operators are"},
     {STR("a%3Bb=1"), "the operators are"},
     {STR("a;b%3E1"), "the operators are"},
-    {STR("a=x;a*=y"), "the operators are"},
-    {STR("a=x;a.regex=y"), "the operators are"},
     {STR("a.gt>5"), "\"a.gt\" has two operators"},
     {STR("a.eq==5"), "\"a.eq\" has two operators"},
     {STR("a.ne%3C5"), "\"a.ne\" has two operators"},
@@ -177,12 +193,22 @@ static const struct {
     {STR("limit%3E1"), "limit takes no operator"},
     {STR("limit==1"), "limit takes no operator"},
     {STR("filter%3E1"), "filter takes no operator"},
-    {STR("a=x;b=y"), "only another value of \"a\""},
-    {STR("a=x;a.ne=y"), "not \"a.ne\""},
-    {STR("a.gt=x;a=y"), "only another value of \"a\""},
-    {STR("a=x;y%3Ez"), "not \"y\""},
     {STR("a=x;limit=5"), "limit takes no operator"},
     {STR("a=x;=y"), "empty name"},
+    {STR("a*x"), "the operators are"},
+    {STR("a*"), "the operators are"},
+    {STR("a=x;b~y"), "the operators are"},
+    {STR("a.regex*=x"), "\"a.regex\" has two operators"},
+    {STR("a.gt=~x"), "\"a.gt\" has two operators"},
+    {STR("sort.regex=x"), "sort takes no operator"},
+    {STR("a.regex="), "the expression \"\" of a is empty"},
+    {STR("b.a*=(x"), "the expression \"(x\" of b.a has a \"(\""},
+    {STR("a=1&a=~x,y%5C1"), "the expression \"y\\1\" of a has an escape"},
+    {STR("a=x;b=y&c=z"), "ambiguous"},
+    {STR("c=z&a=x;b=y"), "ambiguous"},
+    {STR("a=x;b=y&a=z"), "ambiguous"},
+    {STR("a=x;b=y;=z"), "empty name"},
+    {STR("a=x;b=y;limit=1"), "limit takes no operator"},
     {STR("a=x;a=y&b=z"), "ambiguous"},
     {STR("b=z&a=x;a=y"), "ambiguous"},
     {STR("a=x;a=y&a.ne=z"), "ambiguous"},
@@ -203,7 +229,6 @@ static const struct {
     {STR("sort=a&sort=b"), "sort is given twice"},
     {STR("sort=%zz"), "not percent-encoded"},
     {STR("sort=1,2,3,4,5,6,7,8,9"), "more than 8 names"},
-    {STR("filter=$"), "filter is not supported"},
     {STR("a"), "has no \"=\""},
     {STR("sort"), "has no \"=\""},
     {STR("x=1&b"), "has no \"=\""},
@@ -214,6 +239,8 @@ static const struct {
     {STR("a..b=x"), "empty name"},
     {STR(".eq=x"), "empty name"},
     {STR("a.b.c.d.e.f.g.h.i=1"), "more than 8 names"},
+    {STR("a.b.c.d.e.f.g.h.i.gt=1"), "more than 8 names"},
+    {STR("a.b.c.d.e.f.g.h.gt.=1"), "more than 8 names"},
     {STR("offset="), "offset must be an integer"},
     {STR("offset=-1"), "offset must be an integer"},
     {STR("offset=+1"), "offset must be an integer"},
@@ -288,6 +315,115 @@ test_refused(void **state)
                      bad[i].message);
         }
     }
+}
+
+/* TMF630: an option that is not there. */
+static void
+test_jsonpath(void **state)
+{
+    static const char *const raws[] = {"filter=$", "filter=", "a=1&filter=x",
+                                       "%66ilter=$.a%5B*%5D"};
+    static query_t q;
+
+    (void) state;
+    for (size_t i = 0; i < ROWS(raws); i++) {
+        tmf_error_t err = {0};
+        assert_int_equal(query_parse(&q, str_of(raws[i]), &err), -1);
+        assert_int_equal(err.status, 501);
+        assert_int_equal(err.code, TMF_CODE_UNSUPPORTED);
+        assert_non_null(strstr(err.message, "filter (JSONPath)"));
+    }
+}
+
+/* What was parsed, printed and parsed again is the same; and what is printed
+ * needs no care wherever it is put. */
+static void
+check_printed(const query_t *q, const char *raw)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
+                                "qrstuvwxyz0123456789-._~%&=,;";
+    static query_t again;
+    tmf_error_t err;
+    buf_t text, one, two;
+
+    buf_init(&text, 10 * QUERY_MAX_BYTES);
+    buf_init(&one, 10 * QUERY_MAX_BYTES);
+    buf_init(&two, 10 * QUERY_MAX_BYTES);
+    buf_puts(&text, "");
+    query_print(&text, q, q->offset, q->limit);
+    if (query_parse(&again, buf_view(&text), &err) < 0) {
+        fail_msg("%s: printed as %s: %s", raw, text.data, err.message);
+    }
+    describe(q, &one);
+    describe(&again, &two);
+    if (strcmp(one.data, two.data) != 0) {
+        fail_msg("%s: printed as %s, which is %s, not %s", raw, text.data,
+                 two.data, one.data);
+    }
+    assert_int_equal(strspn(text.data, plain), text.len);
+    assert_true(text.len == 0 || text.data[text.len - 1] != '&');
+    buf_free(&text);
+    buf_free(&one);
+    buf_free(&two);
+}
+
+static void
+test_printed(void **state)
+{
+    static query_t q;
+    tmf_error_t err;
+    buf_t b;
+
+    (void) state;
+    for (size_t i = 0; i < ROWS(good); i++) {
+        assert_int_equal(query_parse(&q, str_of(good[i].raw), &err), 0);
+        check_printed(&q, good[i].raw);
+    }
+    buf_init(&b, 1000);
+    assert_int_equal(query_parse(&q, STR("a=x&offset=7&limit=3"), &err), 0);
+    query_print(&b, &q, 10, -1);
+    assert_string_equal(b.data, "a.eq=x&offset=10");
+    buf_reset(&b);
+    query_print(&b, &q, 0, 5);
+    assert_string_equal(b.data, "a.eq=x&offset=0&limit=5");
+    buf_free(&b);
+}
+
+/* Random sentences over the grammar's own pieces: most are refused, what is
+ * taken must print. */
+static void
+test_printed_at_random(void **state)
+{
+    static const char *const pieces[] = {
+        "a",  "b.c",   ".",     ".gt",     ".eq",     ".ne",    ".regex",
+        "=",  "=",     "=",     "==",      ">",       "<=",     "*=",
+        "=~", "%3E",   "&",     "&",       ",",       ";",      "~",
+        "\"", "\"x\"", "%22",   "%2C",     "%3B",     "%26",    "%7E",
+        "+",  "%20",   "-",     "(",       ")",       "%C3%A9", "none",
+        "7",  "x",     "sort=", "fields=", "offset=", "limit=", "%3D",
+    };
+    static query_t q;
+    unsigned seed = 1;
+    int taken = 0;
+
+    (void) state;
+    for (int round = 0; round < 20000; round++) {
+        char raw[200] = "a";
+        int n = 1;
+        tmf_error_t err;
+
+        seed = seed * 1103515245u + 12345u;
+        for (unsigned left = seed >> 16 & 15; left > 0; left--) {
+            seed = seed * 1103515245u + 12345u;
+            n += snprintf(raw + n, sizeof(raw) - (size_t) n, "%s",
+                          pieces[(seed >> 16) % ROWS(pieces)]);
+        }
+        if (query_parse(&q, str_of(raw), &err) == 0) {
+            check_printed(&q, raw);
+            taken++;
+        }
+    }
+    assert_in_range(taken, 1000, 19000);
 }
 
 /* Parses `before` and then `format` so many times, # being the number. */
@@ -367,6 +503,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_taken),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_jsonpath),
+        cmocka_unit_test(test_printed),
+        cmocka_unit_test(test_printed_at_random),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_wants),
     };

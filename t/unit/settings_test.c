@@ -87,6 +87,7 @@ defaults(void **state)
     assert_string_equal(s.public_base, "http://127.0.0.1:8080");
     assert_string_equal(s.host, host);
     assert_int_equal(s.log_level, LOG_INFO);
+    assert_int_equal(s.list_timeout_ms, 2000);
     assert_false(s.paused);
     assert_int_equal(s.hub_networks.count, 0);
     assert_int_equal(s.hub_subscriptions, 1000);
@@ -112,6 +113,7 @@ every_key(void **state)
                              "public_base = https://act.example///\n"
                              "host = act-1\n"
                              "log_level = debug\n"
+                             "list_timeout = 50\n"
                              "paused = yes\n"
                              "\n[hub]\ncallback_networks = 10.0.0.0/8 ::1\n"
                              "subscriptions = 7\n"
@@ -130,6 +132,7 @@ every_key(void **state)
     assert_string_equal(s.public_base, "https://act.example");
     assert_string_equal(s.host, "act-1");
     assert_int_equal(s.log_level, LOG_DEBUG);
+    assert_int_equal(s.list_timeout_ms, 50);
     assert_true(s.paused);
     assert_int_equal(s.hub_networks.count, 2);
     assert_int_equal(s.hub_networks.list[0].bits, 8);
