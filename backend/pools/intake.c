@@ -198,8 +198,8 @@ open_stream(intake_t *in)
     in->stream = stream_open(in->worker.base, &o);
 }
 
-/* Lists are planned with their values; compiling them would take longer than
- * the longest of them may. */
+/* Lists are planned with their values. A list gets one core, and compiling
+ * one would take longer than it may. */
 static void
 open_lists(intake_t *in)
 {
@@ -207,6 +207,7 @@ open_lists(intake_t *in)
 
     snprintf(in->lists_setup, sizeof(in->lists_setup),
              "SELECT set_config('statement_timeout', '%d', false),"
+             " set_config('max_parallel_workers_per_gather', '0', false),"
              " set_config('jit', 'off', false)",
              s->list_timeout_ms);
     in->lists = pg_open(in->worker.base, s->postgres, store_statements,

@@ -85,7 +85,7 @@ struct intake {
     worker_t worker;
     stream_t *stream;
     pg_t *lists; /* lists have their own connection, with a time limit */
-    char lists_setup[128];
+    char lists_setup[256];
     catalog_t *catalog;
     char *stream_keys[INTAKE_STREAMS];
     char secret[64];

@@ -16,9 +16,9 @@
 typedef enum {
     FILTER_TEXT, /* sql: an expression of type text; ordered by code point */
     FILTER_NAME, /* the same, one of a set: only equal or not */
-    FILTER_UUID, /* sql: of type uuid; what is no UUID matches nothing;
+    FILTER_UUID, /* sql: of type uuid, never null; what is none matches nothing;
                        only equal or not */
-    FILTER_TIME, /* sql: of type timestamptz; compared as shown, in ms */
+    FILTER_TIME,    /* sql: of type timestamptz; compared as shown, in ms */
     FILTER_TIME_MS, /* the same, never null and stored in ms: can be sorted
                        by an index */
     FILTER_EXISTS,  /* sql: a condition, %s in it the text[] of the values;
@@ -48,13 +48,13 @@ typedef struct {
     const filter_index_t *indexes; /* NULL: none */
     const object_schema_t *schema; /* of the document */
     const char *doc_sql;           /* an expression of type json or jsonb */
-    const char *from;              /* behind FROM, up to a first condition */
-    const char *count_from;        /* the same rows, with LEFT JOINs to tables
-                                      that are left out where nobody asks for
-                                      them; NULL: as from */
-    const char *row_sql;           /* select list of the columns named below */
-    const char *show;              /* what is wanted of a row: "id" */
-    const char *last; /* columns that tell any two rows apart: "id" */
+    const char *from; /* behind FROM, up to a first condition; tables joined
+                         by LEFT JOIN are left out where nobody asks for them */
+    const char *count_from; /* the same rows, where they are counted faster
+                               so; NULL: as from */
+    const char *row_sql;    /* select list of the columns named below */
+    const char *show;       /* what is wanted of a row: "id" */
+    const char *last;       /* columns that tell any two rows apart: "id" */
 } filter_list_t;
 
 /* The row of that path, or NULL. */

@@ -50,8 +50,14 @@ put_keys(buf_t *sql, const query_t *q, const filter_list_t *l,
     return true;
 }
 
-/* No "NULLS LAST" where there are none: only then an index read backwards
- * gives this order. */
+/* An index read backwards gives nulls first: so "last" is said only where
+ * there are any. */
+static bool
+has_nulls(const filter_column_t *c)
+{
+    return c->kind != FILTER_UUID && c->kind != FILTER_TIME_MS;
+}
+
 static void
 put_order(buf_t *sql, const query_t *q, const filter_list_t *l)
 {
@@ -60,7 +66,7 @@ put_order(buf_t *sql, const query_t *q, const filter_list_t *l)
         const filter_column_t *c = filter_column(l, q->sorts[i].path);
 
         buf_printf(sql, "k%d%s%s, ", i, q->sorts[i].descending ? " DESC" : "",
-                   c->kind == FILTER_TIME_MS ? "" : " NULLS LAST");
+                   has_nulls(c) ? " NULLS LAST" : "");
     }
     buf_puts(sql, l->last);
 }

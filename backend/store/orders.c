@@ -378,8 +378,8 @@ orders_list_sql(buf_t *sql, pg_params_t *p, const query_t *q, long cap,
         .indexes = indexes,
         .schema = &tmf_service_order,
         .doc_sql = "o.doc",
-        .from = "service_order o JOIN service_order_state s ON s.id = o.id"
-                " WHERE true",
+        .from = "service_order o LEFT JOIN service_order_state s"
+                " ON s.id = o.id WHERE true",
         .count_from = "service_order_state s"
                       " LEFT JOIN service_order o ON o.id = s.id WHERE true",
         .row_sql = "o.id",

@@ -329,7 +329,7 @@ service_delete(pg_t *pg, arena_t *a, const service_now_t *was)
 }
 
 static const filter_column_t columns[] = {
-    {"id", "e.id", FILTER_UUID},
+    {"id", "c.instance_id", FILTER_UUID},
     {"state", "c.state", FILTER_NAME},
     {"operatingStatus", "c.operating_status", FILTER_NAME},
     {"name", "c.name", FILTER_TEXT},
@@ -390,13 +390,10 @@ services_list_sql(buf_t *sql, pg_params_t *p, const query_t *q, long cap,
         .indexes = indexes,
         .schema = &tmf_service,
         .doc_sql = document,
-        .from = "entity_instance e JOIN entity_instance_configuration c"
-                " ON c.instance_id = e.id AND c.timeline = 'CURRENT'"
-                " WHERE true",
-        .count_from = "entity_instance_configuration c"
-                      " LEFT JOIN entity_instance e ON e.id = c.instance_id"
-                      " WHERE c.timeline = 'CURRENT'",
-        .row_sql = "e.id",
+        .from = "entity_instance_configuration c"
+                " LEFT JOIN entity_instance e ON e.id = c.instance_id"
+                " WHERE c.timeline = 'CURRENT'",
+        .row_sql = "c.instance_id AS id",
         .show = "id",
         .last = "id",
     };

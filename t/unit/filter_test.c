@@ -376,9 +376,8 @@ sorts(void **state)
                 "5 AND true THEN 0")},
         {"sort=mode,-id&state=a&offset=7",
          LISTED(", s.mode COLLATE \"C\" AS k0, o.id AS k1",
-                " AND (s.state = $1::text)",
-                "k0 NULLS LAST, k1 DESC NULLS LAST, id", "101", "7",
-                "100 AND c.n > 0 THEN 7")},
+                " AND (s.state = $1::text)", "k0 NULLS LAST, k1 DESC, id",
+                "101", "7", "100 AND c.n > 0 THEN 7")},
         /* as an index has it */
         {"sort=-born&limit=0", LISTED(", o.born AS k0", "", "k0 DESC, id", "1",
                                       "0", "0 AND true THEN 0")},
