@@ -245,6 +245,10 @@ subtest 'answers that are as defined' => sub {
         [ GET => $orders,   206, [$order], %listed ],
         [ GET => $services, 200, [ { %made, note => [ { text => 'x' } ] } ],
             %listed ],
+        [ GET => "$services?fields=name,note.author", 200,
+            [ { %made, note => [ {} ] } ], %listed ],
+        [ GET => $orders, 206, [$order], %listed, 'x-total-count' => '',
+            'content-range' => 'items 1-1/*' ],
         [ GET    => "$orders/1",                 304, '' ],
         [ DELETE => "$orders/1",                 204, '' ],
         [ GET    => 'nowhere/v4/x',              404, $error ],
@@ -277,6 +281,16 @@ subtest 'answers that are not' => sub {
         [
             [ GET => $orders, 200, [ \%made ], %listed, 'x-result-count' => '2' ],
             qr{x-result-count 2}
+        ],
+        [
+            [ GET => "$services?fields=note", 200,
+                [ { %made, note => [ {} ] } ], %listed ],
+            qr{/0/note/0 'text' is a required property}
+        ],
+        [
+            [ GET => $orders, 206, [ \%made ], %listed, 'x-total-count' => '',
+                'content-range' => 'items 1-1/2' ],
+            qr{x-total-count }
         ],
         [
             [ POST => $orders, 201, \%made ], qr{201: location none}

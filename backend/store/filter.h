@@ -16,9 +16,9 @@
 typedef enum {
     FILTER_TEXT, /* sql: an expression of type text; ordered by code point */
     FILTER_NAME, /* the same, one of a set: only equal or not */
-    FILTER_UUID, /* sql: of type uuid, never null; what is none matches nothing;
+    FILTER_UUID, /* sql: of type uuid; what is no UUID matches nothing;
                        only equal or not */
-    FILTER_TIME,    /* sql: of type timestamptz; compared as shown, in ms */
+    FILTER_TIME, /* sql: of type timestamptz; compared as shown, in ms */
     FILTER_TIME_MS, /* the same, never null and stored in ms: can be sorted
                        by an index */
     FILTER_EXISTS,  /* sql: a condition, %s in it the text[] of the values;

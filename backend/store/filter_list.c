@@ -55,7 +55,7 @@ put_keys(buf_t *sql, const query_t *q, const filter_list_t *l,
 static bool
 has_nulls(const filter_column_t *c)
 {
-    return c->kind != FILTER_UUID && c->kind != FILTER_TIME_MS;
+    return c->kind != FILTER_TIME_MS && strcmp(c->path, "id") != 0;
 }
 
 static void
