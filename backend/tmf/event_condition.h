@@ -33,6 +33,7 @@ typedef struct {
 struct event_filter {
     uint32_t wanted; /* bit i: event type number i */
     bool narrowed;   /* not all of the API */
+    bool any;        /* one condition must be met; else all of them */
     event_condition_t *conditions;
     int condition_count;
     bool has_fields;

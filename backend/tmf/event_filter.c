@@ -70,27 +70,13 @@ types_of(api_t api, const str_t *resource)
     return set;
 }
 
-static bool
-read_types(reading_t *r, const query_filter_t *f)
+/* Only events of these types can meet a condition. */
+static void
+narrow(reading_t *r, uint32_t types)
 {
-    uint32_t named = 0;
+    uint32_t *wanted = &r->filter->wanted;
 
-    if (f->op != QUERY_EQ && f->op != QUERY_NE) {
-        return refuse(r->err, "eventType has no order: only =, .eq and .ne "
-                              "compare it");
-    }
-    for (int i = 0; i < f->value_count; i++) {
-        str_t value = r->query->values[f->first_value + i];
-
-        if (!event_type_known(r->api, value)) {
-            return refuse(r->err, "this API has no event type \"%.*s\"",
-                          SHOWN(value));
-        }
-        named |= UINT32_C(1) << event_type_find(value);
-    }
-    r->filter->wanted &= f->op == QUERY_EQ ? named : ~named;
-    r->filter->narrowed = true;
-    return true;
+    *wanted = r->query->any ? *wanted | types : *wanted & types;
 }
 
 /* What its value is, by the schema of the resource that the event carries. */
@@ -112,7 +98,7 @@ type_of(const reading_t *r, const query_filter_t *f)
 static bool
 check_path(reading_t *r, const query_filter_t *f)
 {
-    uint32_t carriers;
+    uint32_t all = types_of(r->api, NULL), carriers;
 
     if (schema_type(&envelope, f->steps, 1) == ATTR_ANY) {
         return refuse(r->err,
@@ -121,6 +107,7 @@ check_path(reading_t *r, const query_filter_t *f)
                       SHOWN(f->path));
     }
     if (f->step_count < 2 || !str_is(f->steps[0], "event")) {
+        narrow(r, all);
         return true;
     }
     carriers = types_of(r->api, &f->steps[1]);
@@ -128,10 +115,7 @@ check_path(reading_t *r, const query_filter_t *f)
         return refuse(r->err, "no event of this API holds a \"%.*s\"",
                       SHOWN(f->steps[1]));
     }
-    if (f->op != QUERY_NE) {
-        r->filter->wanted &= carriers;
-        r->filter->narrowed |= carriers != types_of(r->api, NULL);
-    }
+    narrow(r, f->op == QUERY_NE ? all : carriers);
     return true;
 }
 
@@ -194,25 +178,16 @@ copy_names(arena_t *a, const str_t *names, int n)
 }
 
 static bool
-read_condition(reading_t *r, const query_filter_t *f)
+add_condition(reading_t *r, const query_filter_t *f, attr_type_t type)
 {
     event_condition_t *c = &r->filter->conditions[r->filter->condition_count];
     event_operand_t *values =
         arena_array(r->arena, event_operand_t, (size_t) f->value_count);
     bool orders = f->op != QUERY_EQ && f->op != QUERY_NE;
 
-    if (!check_path(r, f)) {
-        return false;
-    }
-    if (f->op == QUERY_REGEX) {
-        return refuse(r->err,
-                      "%.*s: a subscription takes no regular "
-                      "expression",
-                      SHOWN(f->path));
-    }
     *c = (event_condition_t){
         .op = f->op,
-        .type = type_of(r, f),
+        .type = type,
         .path = {copy_names(r->arena, f->steps, f->step_count), f->step_count},
         .values = values,
         .value_count = f->value_count,
@@ -226,6 +201,41 @@ read_condition(reading_t *r, const query_filter_t *f)
     }
     r->filter->condition_count++;
     return true;
+}
+
+static bool
+read_condition(reading_t *r, const query_filter_t *f)
+{
+    if (f->op == QUERY_REGEX) {
+        return refuse(r->err,
+                      "%.*s: a subscription takes no regular expressions",
+                      SHOWN(f->path));
+    }
+    return check_path(r, f) && add_condition(r, f, type_of(r, f));
+}
+
+/* Types decide what is kept; only beside an alternative they are a condition
+ * on the envelope as well. */
+static bool
+read_types(reading_t *r, const query_filter_t *f)
+{
+    uint32_t named = 0;
+
+    if (f->op != QUERY_EQ && f->op != QUERY_NE) {
+        return refuse(r->err, "eventType is a name: only =, .eq and .ne "
+                              "compare it");
+    }
+    for (int i = 0; i < f->value_count; i++) {
+        str_t value = r->query->values[f->first_value + i];
+
+        if (!event_type_known(r->api, value)) {
+            return refuse(r->err, "this API has no event type \"%.*s\"",
+                          SHOWN(value));
+        }
+        named |= UINT32_C(1) << event_type_find(value);
+    }
+    narrow(r, f->op == QUERY_EQ ? named : types_of(r->api, NULL) & ~named);
+    return !r->query->any || add_condition(r, f, ATTR_ENUM);
 }
 
 static bool
@@ -260,10 +270,8 @@ read_query(reading_t *r)
         return refuse(r->err, "a subscription's query takes conditions and "
                               "fields, neither offset, limit nor sort");
     }
-    if (q->any) {
-        return refuse(r->err, "\";\" stands between values of one attribute "
-                              "only");
-    }
+    f->any = q->any;
+    f->wanted = q->any ? 0 : types_of(r->api, NULL);
     f->conditions =
         arena_array(r->arena, event_condition_t, (size_t) q->filter_count + 1);
     for (int i = 0; i < q->filter_count; i++) {
@@ -282,6 +290,7 @@ read_query(reading_t *r)
             return false;
         }
     }
+    f->narrowed = f->wanted != types_of(r->api, NULL);
     return f->wanted != 0 ||
            refuse(r->err, "no event can be what all conditions ask for");
 }

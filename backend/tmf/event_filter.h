@@ -39,7 +39,7 @@ const str_t *event_filter_types(const event_filter_t *f, arena_t *a,
 /* Are there conditions on the envelope; is it to be trimmed? */
 bool event_filter_has_conditions(const event_filter_t *f);
 bool event_filter_has_fields(const event_filter_t *f);
-/* Does the envelope meet all conditions? */
+/* Does the envelope meet the conditions? */
 bool event_filter_passes(const event_filter_t *f, const json_t *envelope);
 /* Appends the envelope with what is asked for. */
 void event_filter_trim(const event_filter_t *f, const json_t *envelope,

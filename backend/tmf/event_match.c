@@ -103,7 +103,7 @@ value_fits(const event_condition_t *c, const json_t *v,
     case QUERY_LTE:
         return compare(c, v, o, &order) && order <= 0;
     case QUERY_REGEX:
-        break; /* refused with the subscription */
+        break; /* refused when it was read */
     }
     return false;
 }
@@ -141,12 +141,13 @@ event_filter_passes(const event_filter_t *f, const json_t *envelope)
 {
     for (int i = 0; i < f->condition_count; i++) {
         const event_condition_t *c = &f->conditions[i];
+        bool met = any_fits(c, envelope, 0) != (c->op == QUERY_NE);
 
-        if (any_fits(c, envelope, 0) == (c->op == QUERY_NE)) {
-            return false;
+        if (met == f->any) {
+            return met;
         }
     }
-    return true;
+    return !f->any;
 }
 
 /* Those of the fields in set that go through the member `name` at that depth;

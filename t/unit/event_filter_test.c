@@ -113,6 +113,17 @@ conditions_narrow_the_types(void **state)
     assert_true(wants(f, "ServiceOrderStateChangeEvent"));
     assert_null(event_filter_types(f, arena, &count));
 
+    f = filter(API_ORDERING, "event.cancelServiceOrder.state=done;"
+                             "eventType=ServiceOrderCreateEvent");
+    assert_non_null(f);
+    assert_true(wants(f, "CancelServiceOrderCreateEvent"));
+    assert_true(wants(f, "ServiceOrderCreateEvent"));
+    assert_false(wants(f, "ServiceOrderDeleteEvent"));
+    (void) event_filter_types(f, arena, &count);
+    assert_int_equal(count, 4);
+    f = filter(API_ORDERING, "priority=1;eventType=ServiceOrderCreateEvent");
+    assert_null(event_filter_types(f, arena, &count));
+
     f = filter(API_INVENTORY, "event.service.name=x");
     assert_null(event_filter_types(f, arena, &count));
 
@@ -141,6 +152,10 @@ refuses_other_queries(void **state)
         "eventType=CancelServiceOrderCreateEvent&"
         "event.serviceOrder.state=completed",
         "eventType=ServiceOrderCreateEvent;id=1",
+        "eventType.regex=.*",
+        "event.serviceOrder.externalId.regex=a",
+        "eventId*=a",
+        "eventId=1;priority=2&domain=x",
         "eventType=ServiceOrderCreateEvent&id=1",
         "id=1&eventType=ServiceOrderCreateEvent",
         "state=completed",
@@ -278,6 +293,15 @@ holds_envelopes_against_conditions(void **state)
         {CHARACTERISTIC ".gt=100", CHARACTERISTIC ".lt=7"},
         {ORDER "x.deep.y=8", ORDER "x.deep.y=5"},
         {ORDER "x.deep=5", ORDER "x.deep=8"},
+        /* either */
+        {ORDER "state=failed;" ORDER "id=42",
+         ORDER "state=failed;" ORDER "id=4"},
+        {ORDER "state.ne=completed;" ORDER "id=42",
+         ORDER "state.ne=completed;" ORDER "id.ne=42"},
+        {"eventType=ServiceOrderStateChangeEvent;" ORDER "id=4",
+         "eventType=ServiceOrderCreateEvent;" ORDER "id=4"},
+        {"eventType.ne=ServiceOrderCreateEvent;" ORDER "id=4",
+         "eventType.ne=ServiceOrderStateChangeEvent;" ORDER "id=4"},
         /* the envelope's own */
         {"eventId=e-1&priority=1", "eventId=e-1&priority=2"},
         {"correlationId.ne=x", "correlationId=x"},
