@@ -32,7 +32,9 @@ SELECT $id, 'key-' || n, 'SO-' || n,
     CASE WHEN n % 3 = 0 THEN $at + interval '1 day' END,
     ARRAY['customer-' || n % 10000, 'everybody'],
     json_build_object('externalId', 'SO-' || n, 'description',
-        repeat('x', 500) || n, 'serviceOrderItem', json_build_array())
+        repeat('x', 500) || n, 'serviceOrderItem', json_build_array(
+        json_build_object('id', '1', 'action', 'add',
+            'service', json_build_object('name', 'Line ' || n))))
 FROM generate_series(1, $made) AS g(n);
 INSERT INTO service_order_state (id, state, item_count, start_at,
     completion_at)

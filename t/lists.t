@@ -722,6 +722,51 @@ subtest 'pages' => sub {
         '206 5 12', 'the total is that of the filtered');
 };
 
+# Who is related is found by a column, which follows the document.
+subtest 'related parties' => sub {
+    my $party = sub {
+        return { relatedParty => [ map { { id => $_, role => 'owner',
+            name => 'A', '@referredType' => 'Individual' } } @_ ] };
+    };
+    my $found = sub {
+        my ($path, $id) = @_;
+        return join ' ', @{ list($path, 'relatedParty.id=' . escaped($id)
+                . '&fields=none')->{ids} };
+    };
+    my @odd = ('{"a,b"}', 'NULL', q{it's "\\"}, '{}', "\x{17e}", ' x');
+    my $order = post_order($t, [ voip('P') ], %{ $party->(@odd, 'one') },
+        requestedStartDate => '2090-01-01T00:00:00Z');
+    is($order->{status}, 201, 'an order') or diag($order->{content});
+    $order = $order->{json}{id};
+    is($found->(ORDERS, $_), $order, 'an order, by ' . s/[^ -~]/?/gr)
+        for @odd, 'one';
+    is($found->(ORDERS, '{}x'), '', 'and by no other');
+    is($t->patch(ORDERS . "/$order", $party->('two'))->{status}, 200,
+        'another party');
+    is($found->(ORDERS, 'two'), $order, 'is found');
+    is($found->(ORDERS, 'one'), '',     'the one before is not');
+    is($t->patch(ORDERS . "/$order", { relatedParty => undef })->{status},
+        200, 'nobody');
+    is($found->(ORDERS, 'two'), '', 'is not found');
+
+    my $service = $t->post(SERVICES, { state => 'active', name => 'Posted',
+            serviceSpecification => { id => 'Voip.Line' },
+            %{ $party->(@odd, 'one') } });
+    is($service->{status}, 201, 'a service') or diag($service->{content});
+    $service = $service->{json}{id};
+    is($found->(SERVICES, $_), $service, 'found by ' . s/[^ -~]/?/gr)
+        for @odd, 'one';
+    my $patched = $t->patch(SERVICES . "/$service", $party->('two'));
+    is($patched->{status}, 200, 'changed') or diag($patched->{content});
+    is($found->(SERVICES, 'two'), $service, 'found anew');
+    is($found->(SERVICES, 'one'), '',       'no longer as before');
+    my $item = voip('Q');
+    $item->{service}{relatedParty} = $party->('three')->{relatedParty};
+    my $made = ends($t, ordered($t, $item)->{id}, 'completed')
+        ->{serviceOrderItem}[0]{service}{id};
+    is($found->(SERVICES, 'three'), $made, 'one that was ordered');
+};
+
 subtest 'no queries' => sub {
     for my $query (
         'limit=-1',          'limit=x',        'limit=',
