@@ -375,8 +375,9 @@ sub ordered_by {
     my ($number, $item) = @_;
     my $id = post_order($t, [$item],
         requestedStartDate => '2099-01-01T00:00:00.000Z')->{json}{id};
-    $t->sql("update activation set definition_id = $number,"
-            . " due_at = now() where order_id = '$id'");
+    $t->sql("with o as (update service_order set requested_start = null"
+            . " where id = '$id') update activation set definition_id"
+            . " = $number, due_at = now() where order_id = '$id'");
     return $id;
 }
 
