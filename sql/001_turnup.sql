@@ -251,10 +251,7 @@ CREATE TABLE entity_instance_configuration (
     resources        json, -- supportingResource[]
     doc              json, -- of the client's service: what the domain does not use
     order_id         uuid, -- the last one that changed it; null: none ever did
-    item_id          text,
-    stage            text COLLATE "C" NOT NULL GENERATED ALWAYS AS (CASE WHEN
-        state IN ('active', 'suspended', 'terminated')
-        THEN state::text ELSE 'other' END) STORED
+    item_id          text
 ) WITH (fillfactor = 70);
 CREATE INDEX entity_configuration_instance ON entity_instance_configuration
     (instance_id);
@@ -262,9 +259,8 @@ CREATE UNIQUE INDEX entity_configuration_current ON entity_instance_configuratio
     (instance_id) WHERE timeline = 'CURRENT';
 CREATE UNIQUE INDEX entity_configuration_pending ON entity_instance_configuration
     (instance_id) WHERE timeline = 'PENDING';
--- What clients filter by; stage as in service_order_state.
-CREATE INDEX entity_configuration_stage ON entity_instance_configuration
-    (stage, instance_id) WHERE timeline = 'CURRENT';
+-- What clients filter by, but for the state: with an index that knows of it
+-- the update that makes a service active would write all of these anew.
 CREATE INDEX entity_configuration_name ON entity_instance_configuration
     (name, instance_id) WHERE timeline = 'CURRENT';
 CREATE INDEX entity_configuration_spec ON entity_instance_configuration

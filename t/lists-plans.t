@@ -222,10 +222,6 @@ subtest 'everything, a page at a time' => sub {
 
 subtest 'services' => sub {
     my @cases = (
-        [ 'state=terminated',                     60,   20 ],
-        [ 'state=reserved&limit=5',               200,  20 ],
-        [ 'state=inactive,terminated',            200,  40 ],
-        [ 'state=suspended',                      4,    0 ],
         [ 'name=Line%2077',                       6,    1 ],
         [ 'name.gte=Line%2077&name.lt=Line%2078', 400,  111 ],
         [ 'serviceSpecification.id=Rare&limit=5', 100,  20 ],

@@ -346,20 +346,8 @@ static const filter_column_t columns[] = {
     {NULL, NULL, FILTER_TEXT},
 };
 
-/* Of services that are in none of these states for good the index knows no
- * more than that (sql/). */
-static const char *
-state_sql(str_t value)
-{
-    return str_is(value, "active") || str_is(value, "suspended") ||
-                   str_is(value, "terminated")
-               ? "c.stage"
-               : "c.stage = 'other' AND c.state";
-}
-
 static const filter_index_t indexes[] = {
     {"id", NULL},
-    {"state", state_sql},
     {"name", NULL},
     {"serviceSpecification.id", NULL},
     {"relatedParty.id", NULL},
