@@ -284,6 +284,23 @@ subtest 'two families, and one that waits for both' => sub {
     $t->sim('DELETE', '/_rules');
 };
 
+# Then only the row says when to look, and nobody may put that off.
+subtest 'a hint that is lost' => sub {
+    my $id = post_order($t, [ internet('1') ], requestedStartDate => $later)
+        ->{json}{id};
+    my @pids = $t->freeze('family:internet-access');
+    my $task = cancelling($id);
+    is($t->redis(qw(XTRIM turnup:fam:internet-access MAXLEN 0)) + 0,
+        1, 'it goes with its stream');
+    is_error(
+        $t->patch(ORDERS . "/$id",
+            { requestedStartDate => '2098-01-01T00:00:00.000Z' }),
+        409, 'a later start', '/requestedStartDate'
+    );
+    $t->kill9($_) for @pids;
+    is_cancelled($id, $task->{id}, '', 'costs time, not work');
+};
+
 subtest 'nested, and what changes nothing' => sub {
     my $service = living(voip('1'));
     my $parent  = {
