@@ -9,6 +9,7 @@ use Test::More;
 use Api;
 use RawHttp;
 use Turnup;
+use Turnup::Random;
 
 use constant {
     BODIES => 10_000,
@@ -18,19 +19,7 @@ use constant {
 
 my $seed = $ENV{TURNUP_SEED} // 641;
 diag("TURNUP_SEED=$seed") if $ENV{TURNUP_SEED};
-
-# xorshift, in 64 bits: rand's sequence is not the same on every machine.
-my $state = 88172645463325252 ^ ($seed * 2654435761);
-
-sub random {
-    my ($below) = @_;
-    $state ^= $state << 13;
-    $state ^= $state >> 7;
-    $state ^= $state << 17;
-    return $state % $below;
-}
-
-sub pick { return $_[ random(scalar @_) ] }
+seed($seed);
 
 my $json = JSON::PP->new->utf8->canonical;
 my $hub  = ORDERS =~ s{[^/]+$}{hub}r;
