@@ -42,6 +42,15 @@ member_given(const json_t *o, str_t name)
     return v && v->type != JSON_NULL ? v : NULL;
 }
 
+const json_t *
+member_kept(const json_t *stored, const json_t *result)
+{
+    const json_t *is = json_get_str(result, stored->name);
+
+    return is && is->type == JSON_NULL && stored->type != JSON_NULL ? NULL
+                                                                    : is;
+}
+
 bool
 member_among(str_t name, const char *const *names)
 {

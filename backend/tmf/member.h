@@ -14,6 +14,9 @@
 bool member_shown(const tmf_view_t *v, str_t name);
 /* A member that is there; JSON null means the same as absent. */
 const json_t *member_given(const json_t *o, str_t name);
+/* What became of a stored member in the result of a patch; NULL: it is gone,
+ * also where it is null now and was not. */
+const json_t *member_kept(const json_t *stored, const json_t *result);
 /* Is name one of names (ended by NULL)? */
 bool member_among(str_t name, const char *const *names);
 

@@ -260,7 +260,7 @@ put_item(buf_t *out, const json_t *stored, const json_t *wanted)
     buf_char(out, '{');
     json_each(m, stored)
     {
-        const json_t *is = member_given(wanted, m->name);
+        const json_t *is = member_kept(m, wanted);
 
         if (str_is(m->name, ITEMS) && m->type == JSON_ARRAY) {
             order_items_merge(out, m, is);

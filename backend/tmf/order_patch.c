@@ -182,7 +182,7 @@ is_fixed(str_t name)
 static void
 put_member(patching_t *t, buf_t *out, const json_t *stored)
 {
-    const json_t *is = member_given(t->result, stored->name);
+    const json_t *is = member_kept(stored, t->result);
     bool items = str_is(stored->name, "serviceOrderItem");
 
     if (order_attr_is_ours(stored->name)) {

@@ -182,6 +182,33 @@ takes_what_is_as_it_was(void **state)
     assert_int_equal(got.state.len, 0);
 }
 
+/* A null of the client's own is as good an attribute as any; a null in place
+ * of something is nothing. */
+static void
+leaves_null_where_it_was(void **state)
+{
+    (void) state;
+    record.doc = STR("{\"x\":null,\"y\":1,\"serviceOrderItem\":["
+                     "{\"id\":\"a\",\"action\":\"add\",\"service\":{},"
+                     "\"z\":null}," ITEM_B "]}");
+    assert_patched("[{\"op\":\"replace\",\"path\":\"/y\",\"value\":null}]",
+                   "{\"x\":null,\"serviceOrderItem\":[{\"id\":\"a\","
+                   "\"action\":\"add\",\"service\":{},\"z\":null}," ITEM_B
+                   "]}",
+                   "y");
+    assert_patched("[{\"op\":\"add\",\"path\":\"/serviceOrderItem/0/rack\","
+                   "\"value\":7}]",
+                   "{\"x\":null,\"y\":1,\"serviceOrderItem\":[{\"id\":\"a\","
+                   "\"action\":\"add\",\"service\":{},\"z\":null,"
+                   "\"rack\":7}," ITEM_B "]}",
+                   "serviceOrderItem");
+    assert_patched("{\"x\":null,\"y\":2}",
+                   "{\"y\":2,\"serviceOrderItem\":[{\"id\":\"a\","
+                   "\"action\":\"add\",\"service\":{},\"z\":null}," ITEM_B
+                   "]}",
+                   "y");
+}
+
 static void
 leaves_states_to_others(void **state)
 {
@@ -295,6 +322,7 @@ main(void)
         PATCH_TEST(stores_what_the_client_has_of_it),
         PATCH_TEST(expects_its_completion_when_it_is_told),
         PATCH_TEST(takes_what_is_as_it_was),
+        PATCH_TEST(leaves_null_where_it_was),
         PATCH_TEST(leaves_states_to_others),
         PATCH_TEST(changes_of_items_only_what_nobody_knows),
         PATCH_TEST(goes_into_nested_items),
