@@ -133,19 +133,27 @@ put_state(buf_t *out, const json_t *state, const tmf_view_t *v)
 }
 
 /* An object with an id and the href that belongs to it, and the rest of it;
- * where it is a service, its characteristics as TMF's list. */
+ * where it is a service, its characteristics as TMF's list. Of a specification
+ * that is not in the catalog a client knows where it is. */
 static void
 put_reference(buf_t *out, const json_t *ref, const tmf_view_t *v, api_t api,
               const char *resource)
 {
     static const char *const ours[] = {"id", "href", NULL};
     str_t id = json_text(ref, "id");
+    const json_t *href = json_get(ref, "href");
+    bool theirs = api == API_CATALOG && href && href->type == JSON_STRING &&
+                  !member_href_leads(href->text, v, api, resource, id);
 
     json_comma(out);
     buf_json(out, ref->name);
     buf_puts(out, ":{");
     if (id.len > 0) {
         json_put_text(out, "id", id);
+    }
+    if (theirs) {
+        member_copy(out, href);
+    } else if (id.len > 0) {
         member_href(out, "href", v, api, resource, id);
     }
     json_each(m, ref)

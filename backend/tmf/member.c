@@ -74,6 +74,22 @@ member_href(buf_t *out, const char *name, const tmf_view_t *v, api_t api,
     buf_free(&href);
 }
 
+bool
+member_href_leads(str_t href, const tmf_view_t *v, api_t api,
+                  const char *resource, str_t id)
+{
+    tmf_view_t anywhere = {.version = v->version};
+    buf_t path;
+
+    buf_init(&path, HREF_MAX);
+    tmf_href(&path, &anywhere, api, resource, id);
+    bool leads = href.len >= path.len &&
+                 str_eq((str_t){href.data + href.len - path.len, path.len},
+                        buf_view(&path));
+    buf_free(&path);
+    return leads;
+}
+
 void
 member_uuid(buf_t *out, const char *name, uuid_t u)
 {

@@ -22,6 +22,9 @@ bool member_among(str_t name, const char *const *names);
 
 void member_href(buf_t *out, const char *name, const tmf_view_t *v, api_t api,
                  const char *resource, str_t id);
+/* Is it such an href, below whatever base? */
+bool member_href_leads(str_t href, const tmf_view_t *v, api_t api,
+                       const char *resource, str_t id);
 void member_uuid(buf_t *out, const char *name, uuid_t u);
 /* Nothing for NO_TIME. */
 void member_time(buf_t *out, const char *name, int64_t us);

@@ -153,6 +153,39 @@ makes_a_service_of_its_data(void **state)
               "\"serviceCharacteristic\":[{\"name\":\"a\",\"value\":null}]}");
 }
 
+/* Where a specification is that only the client knows is its own to say; ours
+ * is told with the listener's base. */
+static void
+leaves_a_client_its_href(void **state)
+{
+    static const struct {
+        const char *sent, *told;
+    } hrefs[] = {
+        {"http://their.example/S", "http://their.example/S"},
+        {"", ""},
+        {"S", "S"},
+        {"http://other.example/tmf-api/serviceCatalogManagement/v4/"
+         "serviceSpecification/S",
+         "https://api.example/tmf-api/serviceCatalogManagement/v4/"
+         "serviceSpecification/S"},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(hrefs) / sizeof(hrefs[0]); i++) {
+        str_t data = arena_printf(
+            arena, "{\"serviceSpecification\":{\"id\":\"S\",\"href\":\"%s\"}}",
+            hrefs[i].sent);
+        str_t told = arena_printf(arena, "{\"id\":\"S\",\"href\":\"%s\"}",
+                                  hrefs[i].told);
+        event_record_t e =
+            record("ServiceCreateEvent", SERVICE_ID, arena_z(arena, data));
+        tmf_view_t v = view_all();
+
+        assert_at(show(&e, STR_NONE, &v),
+                  "/event/service/serviceSpecification", arena_z(arena, told));
+    }
+}
+
 static void
 makes_a_reference_of_no_data(void **state)
 {
@@ -308,6 +341,7 @@ main(void)
         CHECK_TEST(makes_a_task_of_its_data),
         CHECK_TEST(tells_the_path_of_what_changed),
         CHECK_TEST(makes_a_service_of_its_data),
+        CHECK_TEST(leaves_a_client_its_href),
         CHECK_TEST(makes_a_reference_of_no_data),
         CHECK_TEST(leaves_other_shapes_alone),
         CHECK_TEST(names_the_changed_attribute),
