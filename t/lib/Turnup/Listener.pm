@@ -53,11 +53,14 @@ sub answer {
         or die "listener: $!\n";
 }
 
-# All requests: {time, method, path, headers, body (decoded), answer}.
+# All requests: {time, method, path, headers, text, body (text, decoded where
+# it is JSON), answer}.
 sub attempts {
     my ($self) = @_;
     my $record = read_file("$self->{dir}/record") // '';
-    return map { $json->decode($_) } grep { /\}\n\z/ } split /^/, $record;
+    my @all = map { $json->decode($_) } grep { /\}\n\z/ } split /^/, $record;
+    $_->{body} = eval { $json->decode($_->{text}) } // $_->{text} for @all;
+    return @all;
 }
 
 # The bodies of those that were answered 2xx.
@@ -120,14 +123,14 @@ sub request {
     my %headers = map { /^([^:]+):\s*(.*)$/ ? (lc $1, $2) : () } @lines;
     my $length  = $headers{'content-length'} // 0;
     return if length $$buffer < $end + 4 + $length;
-    my $body = substr $$buffer, $end + 4, $length;
+    my $text = substr $$buffer, $end + 4, $length;
     substr $$buffer, 0, $end + 4 + $length, '';
     my ($method, $path) = split ' ', $first;
     return {
         method  => $method,
         path    => $path,
         headers => \%headers,
-        body    => eval { $json->decode($body) } // $body,
+        text    => $text,
     };
 }
 
