@@ -223,6 +223,61 @@ test_derive_is_symmetric(void **ctx)
     }
 }
 
+/* TMF-FACTS 8.2 once more, by counting. */
+static order_state_t
+derived_by_counting(const order_state_t *items, int n)
+{
+    int count[ORDER_STATE_COUNT] = {0};
+
+    for (int i = 0; i < n; i++) {
+        count[items[i]]++;
+    }
+    if (count[R] > 0) {
+        return R;
+    }
+    if (count[C] + count[F] + count[X] + count[T] < n) {
+        return count[I] > 0    ? I
+               : count[H] > 0  ? H
+               : count[E] > 0  ? E
+               : count[P] > 0  ? P
+               : count[A] == n ? A
+                               : I;
+    }
+    return count[C] == n              ? C
+           : count[X] == n            ? X
+           : count[C] + count[T] == 0 ? F
+                                      : T;
+}
+
+/* Every combination of up to four items. */
+static void
+test_derive_all(void **ctx)
+{
+    int combinations = 1;
+
+    (void) ctx;
+    for (int n = 0; n <= 4; n++, combinations *= ORDER_STATE_COUNT) {
+        for (int k = 0; k < combinations; k++) {
+            order_state_t items[4] = {A, A, A, A};
+
+            for (int i = 0, rest = k; i < n; i++) {
+                items[i] = (order_state_t) (rest % ORDER_STATE_COUNT);
+                rest /= ORDER_STATE_COUNT;
+            }
+            order_state_t got = order_state_derive(items, n);
+            order_state_t expected = derived_by_counting(items, n);
+
+            if (got != expected) {
+                fail_msg(
+                    "%d of %s %s %s %s: %s, not %s", n,
+                    order_state_name(items[0]), order_state_name(items[1]),
+                    order_state_name(items[2]), order_state_name(items[3]),
+                    order_state_name(got), order_state_name(expected));
+            }
+        }
+    }
+}
+
 /* TMF-FACTS 8.4, row by row: where a record may go, "" for the create. */
 static const struct {
     const char *from, *to;
@@ -299,6 +354,7 @@ main(void)
         cmocka_unit_test(test_what_a_client_may_ask_for),
         cmocka_unit_test(test_derive),
         cmocka_unit_test(test_derive_is_symmetric),
+        cmocka_unit_test(test_derive_all),
         cmocka_unit_test(test_service_moves),
         cmocka_unit_test(test_service_removable),
     };
