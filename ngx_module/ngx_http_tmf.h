@@ -39,7 +39,6 @@
 #include "ngx_http_tmf_redis.h"
 #include "ngx_http_tmf_stats.h"
 
-#define NGX_HTTP_TMF_VERSION          "v4"
 #define NGX_HTTP_TMF_NOT_ACCEPTABLE   406 /* nginx has no name for it */
 #define NGX_HTTP_TMF_CALLBACK_PATH    "/turnup/v1/callback/"
 #define NGX_HTTP_TMF_OPENAPI_PATH     "/openapi/"
@@ -105,6 +104,7 @@ typedef struct {
 
 typedef struct {
     ngx_http_tmf_edge_t *edge;
+    tmf_version_t version;
     const resource_t *resource; /* NULL: callback or document, or not found
                                    yet */
     const ngx_http_tmf_document_t *document;

@@ -79,58 +79,81 @@ typedef struct {
 } maker_t;
 
 static ngx_int_t
-add_openapi(maker_t *m, api_t api)
+add_openapi(maker_t *m, api_t api, tmf_version_t version)
 {
     buf_reset(&m->path);
     buf_reset(&m->body);
-    buf_printf(&m->path, "/openapi/%s/" NGX_HTTP_TMF_VERSION ".json",
-               openapi_name(api));
-    openapi_print(&m->body, api, NGX_HTTP_TMF_VERSION);
+    buf_printf(&m->path, "/openapi/%s/%s.json", openapi_name(api),
+               tmf_version_name(version));
+    openapi_print(&m->body, api, version);
     return add_document(m->cf, m->documents, 1u << api, &m->path, &m->body);
 }
 
 static ngx_int_t
-add_type(maker_t *m, api_t api, const object_schema_t *type)
+add_type(maker_t *m, api_t api, tmf_version_t version,
+         const object_schema_t *type)
 {
     buf_reset(&m->path);
     buf_reset(&m->body);
-    buf_printf(&m->path, "/schemas/%s/" NGX_HTTP_TMF_VERSION "/%s.json",
-               openapi_name(api), type->name);
-    openapi_print_type(&m->body, type, api);
+    buf_printf(&m->path, "/schemas/%s/%s/%s.json", openapi_name(api),
+               tmf_version_name(version), type->name);
+    openapi_print_type(&m->body, type, api, version);
     return add_document(m->cf, m->documents, 1u << api, &m->path, &m->body);
 }
 
-/* Once for all APIs: with the first of those that have it. */
+static ngx_uint_t
+is_added(const maker_t *m, str_t path)
+{
+    const ngx_http_tmf_document_t *all = m->documents->elts;
+
+    for (ngx_uint_t i = 0; i < m->documents->nelts; i++) {
+        if (str_eq(all[i].path, path)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Once for all APIs and versions. */
 static ngx_int_t
-add_name(maker_t *m, api_t api, const object_schema_t *type)
+add_name(maker_t *m, const object_schema_t *type)
 {
     buf_reset(&m->path);
     buf_reset(&m->body);
     buf_printf(&m->path, "/schemas/%s.json", type->name);
-    unsigned apis =
-        openapi_print_name(&m->body, type->name, NGX_HTTP_TMF_VERSION);
-    if (apis & ((1u << api) - 1)) {
+    if (is_added(m, buf_view(&m->path))) {
         return NGX_OK;
     }
+    unsigned apis = openapi_print_name(&m->body, type->name);
     return add_document(m->cf, m->documents, apis, &m->path, &m->body);
+}
+
+static ngx_int_t
+add_version(maker_t *m, api_t api, tmf_version_t version)
+{
+    object_set_t types;
+    ngx_int_t rc = add_openapi(m, api, version);
+
+    openapi_types(&types, api, version);
+    for (int i = 0; rc == NGX_OK && i < types.count; i++) {
+        rc = add_type(m, api, version, types.objects[i]);
+        if (rc == NGX_OK) {
+            rc = add_name(m, types.objects[i]);
+        }
+    }
+    return rc;
 }
 
 static ngx_int_t
 add_all(maker_t *m)
 {
     for (int api = 0; api < API_COUNT; api++) {
-        object_set_t types;
-        ngx_int_t rc = add_openapi(m, (api_t) api);
-
-        openapi_types(&types, (api_t) api);
-        for (int i = 0; rc == NGX_OK && i < types.count; i++) {
-            rc = add_type(m, (api_t) api, types.objects[i]);
-            if (rc == NGX_OK) {
-                rc = add_name(m, (api_t) api, types.objects[i]);
+        for (int version = 0; version < TMF_VERSION_COUNT; version++) {
+            if (api_release((api_t) api, (tmf_version_t) version) != NULL &&
+                add_version(m, (api_t) api, (tmf_version_t) version) !=
+                    NGX_OK) {
+                return NGX_ERROR;
             }
-        }
-        if (rc != NGX_OK) {
-            return rc;
         }
     }
     return NGX_OK;

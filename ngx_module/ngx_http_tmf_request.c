@@ -87,7 +87,7 @@ request_queue(ngx_http_request_t *r, const ngx_http_tmf_ctx_t *ctx, str_t body)
         .id = ngx_http_tmf_pending_id(ctx->slot, id, sizeof(id)),
         .reply_to = edge->reply_key,
         .api = ctx->resource ? str_of(api_name(api)) : callback,
-        .version = STR(NGX_HTTP_TMF_VERSION),
+        .version = str_of(tmf_version_name(ctx->version)),
         .method = ctx->method_name,
         .resource = ctx->resource ? str_of(ctx->resource->name) : callback,
         .key = ctx->key,
@@ -292,10 +292,12 @@ static validator_t *
 create_validator(const ngx_http_tmf_ctx_t *ctx)
 {
     if (ctx->method == METHOD_POST) {
-        return validator_create(ctx->resource->create, VALIDATE_CREATE);
+        return validator_create(ctx->resource->create, VALIDATE_CREATE,
+                                ctx->version);
     }
     if (ctx->patch == PATCH_MERGE) {
-        return validator_create(ctx->resource->patch, VALIDATE_MERGE);
+        return validator_create(ctx->resource->patch, VALIDATE_MERGE,
+                                ctx->version);
     }
     return validator_create_list(&tmf_json_patch);
 }

@@ -142,7 +142,8 @@ route_resource(ngx_http_tmf_ctx_t *ctx, api_t api, str_t path,
 {
     (void) next_segment(&path); /* the slash before the version */
     str_t version = next_segment(&path);
-    if (!str_is(version, NGX_HTTP_TMF_VERSION)) {
+    if (!tmf_version_parse(version, &ctx->version) ||
+        ctx->version != TMF_V4) {
         return not_found(err, "This API is not served in version", version);
     }
     str_t name = next_segment(&path);

@@ -13,7 +13,7 @@
     F(id, "id")             /* unique for ever: instance-slot-counter */    \
     F(reply_to, "reply-to") /* reply stream, or empty: nobody waits */      \
     F(api, "api")           /* ordering | inventory | catalog | callback */ \
-    F(version, "version")   /* v4 */                                        \
+    F(version, "version")   /* v4 | v5 */                                   \
     F(method, "method")                                                     \
     F(resource, "resource") /* serviceOrder, service, hub, ... */           \
     F(key, "key")           /* id in the path, decoded; or empty */         \

@@ -25,7 +25,8 @@ static const struct {
 };
 
 bool
-object_set_add(object_set_t *set, const object_schema_t *object)
+object_set_add(object_set_t *set, const object_schema_t *object,
+               tmf_version_t version)
 {
     for (int i = 0; i < set->count; i++) {
         if (set->objects[i] == object) {
@@ -37,7 +38,8 @@ object_set_add(object_set_t *set, const object_schema_t *object)
     }
     set->objects[set->count++] = object;
     for (const attr_schema_t *a = object->attrs; a->name; a++) {
-        if (a->object && !object_set_add(set, a->object)) {
+        if (a->object && attr_is_of(a, version) &&
+            !object_set_add(set, a->object, version)) {
             return false;
         }
     }
@@ -55,18 +57,18 @@ is_left_out(const attr_schema_t *a, shape_t shape)
 
 /* Every answer has id and href, whatever fields= asks for (TMF630). */
 static bool
-is_required(const attr_schema_t *a, shape_t shape)
+is_required(const attr_schema_t *a, shape_t shape, tmf_version_t version)
 {
     bool always = !strcmp(a->name, "id") || !strcmp(a->name, "href");
 
     switch (shape) {
     case SHAPE_PART:
     case SHAPE_CREATE:
-        return (a->flags & ATTR_MANDATORY) && !is_left_out(a, shape);
+        return attr_is_mandatory(a, version) && !is_left_out(a, shape);
     case SHAPE_SHOWN:
         return always;
     case SHAPE_WHOLE:
-        return always || (a->flags & ATTR_MANDATORY);
+        return always || attr_is_mandatory(a, version);
     case SHAPE_UPDATE:
         return false;
     }
@@ -81,10 +83,17 @@ is_answer(shape_t shape)
 }
 
 static bool
-may_be_null(const attr_schema_t *a, shape_t shape)
+may_be_null(const attr_schema_t *a, shape_t shape, tmf_version_t version)
 {
     return (a->flags & ATTR_NULLABLE) ||
-           (shape == SHAPE_UPDATE && !(a->flags & ATTR_MANDATORY));
+           (shape == SHAPE_UPDATE && !attr_is_mandatory(a, version));
+}
+
+/* Not blank, or with at least one element. */
+static bool
+is_never_empty(const attr_schema_t *a, tmf_version_t version)
+{
+    return (a->flags & ATTR_NON_EMPTY) && attr_is_mandatory(a, version);
 }
 
 static void
@@ -140,7 +149,7 @@ put_scalar(buf_t *out, const attr_schema_t *a, shape_t shape, bool null,
         json_put_raw(out, "maximum", STR(MAX_INTEGER));
     } else if (a->type == ATTR_ENUM) {
         put_values(out, a, shape, null);
-    } else if (a->type == ATTR_STRING && (a->flags & ATTR_NON_EMPTY)) {
+    } else if (a->type == ATTR_STRING && is_never_empty(a, dialect->version)) {
         json_put_text(out, "pattern", STR(TEXT_PATTERN));
     }
 }
@@ -184,7 +193,7 @@ put_list(buf_t *out, const attr_schema_t *a, bool null,
          const schema_dialect_t *dialect)
 {
     put_type(out, "array", null, dialect);
-    if (a->flags & ATTR_NON_EMPTY) {
+    if (is_never_empty(a, dialect->version)) {
         json_put_int(out, "minItems", 1);
     }
     json_begin(out, "items", '{');
@@ -202,17 +211,18 @@ put_needed(buf_t *out, const attr_schema_t *a)
 {
     json_name(out, "description");
     buf_puts(out, "\"mandatory with");
-    for (const char *const *v = a->values; *v; v++) {
-        buf_printf(out, "%s %s", v == a->values ? "" : ",", *v);
+    for (const char *const *v = a->selected; *v; v++) {
+        buf_printf(out, "%s %s", v == a->selected ? "" : ",", *v);
     }
     buf_char(out, '"');
 }
 
 static void
-put_attribute(buf_t *out, const attr_schema_t *a, shape_t shape,
+put_attribute(buf_t *out, const attr_schema_t *a, shape_t shape, bool selects,
               const schema_dialect_t *dialect)
 {
-    bool null = may_be_null(a, shape);
+    bool needed = selects && a->selected;
+    bool null = may_be_null(a, shape, dialect->version);
     bool read_only = is_answer(shape) && (a->flags & ATTR_SERVER);
     const char *note =
         !a->note && (a->flags & ATTR_UNIQUE) ? UNIQUE_NOTE : a->note;
@@ -221,7 +231,8 @@ put_attribute(buf_t *out, const attr_schema_t *a, shape_t shape,
     if (a->flags & ATTR_LIST) {
         put_list(out, a, null, dialect);
     } else if (a->type == ATTR_OBJECT) {
-        put_one_object(out, a, null, !null && !read_only && !note, dialect);
+        put_one_object(out, a, null, !null && !read_only && !note && !needed,
+                       dialect);
     } else {
         put_scalar(out, a, shape, null, dialect);
     }
@@ -229,7 +240,7 @@ put_attribute(buf_t *out, const attr_schema_t *a, shape_t shape,
         json_put_bool(out, "readOnly", true);
     }
     json_put_some(out, "description", str_of(note));
-    if (a->values && a->type != ATTR_ENUM) {
+    if (needed) {
         put_needed(out, a);
     }
     json_end(out, '}');
@@ -243,12 +254,13 @@ json_schema_list(buf_t *out, const attr_schema_t *list,
 }
 
 static void
-put_required(buf_t *out, const object_schema_t *object, shape_t shape)
+put_required(buf_t *out, const object_schema_t *object, shape_t shape,
+             tmf_version_t version)
 {
     bool any = false;
 
     for (const attr_schema_t *a = object->attrs; a->name; a++) {
-        if (!is_required(a, shape)) {
+        if (!attr_is_of(a, version) || !is_required(a, shape, version)) {
             continue;
         }
         if (!any) {
@@ -263,16 +275,30 @@ put_required(buf_t *out, const object_schema_t *object, shape_t shape)
     }
 }
 
+/* Does a value of one attribute make others mandatory? */
+static bool
+has_selection(const object_schema_t *object, tmf_version_t version)
+{
+    for (const attr_schema_t *a = object->attrs; a->name; a++) {
+        if ((a->flags & ATTR_SELECTS) && attr_is_of(a, version)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 json_schema_members(buf_t *out, const object_schema_t *object, shape_t shape,
                     const schema_dialect_t *dialect)
 {
+    bool selects = has_selection(object, dialect->version);
+
     json_put_text(out, "type", STR("object"));
-    put_required(out, object, shape);
+    put_required(out, object, shape, dialect->version);
     json_begin(out, "properties", '{');
     for (const attr_schema_t *a = object->attrs; a->name; a++) {
-        if (!is_left_out(a, shape)) {
-            put_attribute(out, a, shape, dialect);
+        if (attr_is_of(a, dialect->version) && !is_left_out(a, shape)) {
+            put_attribute(out, a, shape, selects, dialect);
         }
     }
     json_end(out, '}');

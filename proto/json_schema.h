@@ -18,8 +18,10 @@ typedef enum {
     SHAPE_UPDATE  /* as a PATCH may send it (merge-patch: null deletes) */
 } shape_t;
 
-/* How another type is pointed at: <before>Note<after>. */
+/* What of the tables is printed, and how another type is pointed at:
+ * <before>Note<after>. */
 typedef struct {
+    tmf_version_t version;
     const char *before;
     const char *after;
     bool openapi; /* null is said with OpenAPI's "nullable" */
@@ -33,8 +35,10 @@ typedef struct {
     int count;
 } object_set_t;
 
-/* Adds a type and all that its attributes lead to. false: there is no room. */
-bool object_set_add(object_set_t *set, const object_schema_t *object);
+/* Adds a type and all that its attributes lead to in that version. false: there
+ * is no room. */
+bool object_set_add(object_set_t *set, const object_schema_t *object,
+                    tmf_version_t version);
 
 /* The members of the type's schema, into the object that is open in out. */
 void json_schema_members(buf_t *out, const object_schema_t *object,

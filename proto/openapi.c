@@ -12,8 +12,14 @@
 
 #define TMF_API "/tmf-api/"
 
-static const schema_dialect_t openapi_dialect = {OPENAPI_SCHEMAS, "", true};
-static const schema_dialect_t file_dialect = {"", ".json", false};
+static const schema_dialect_t openapi_dialects[TMF_VERSION_COUNT] = {
+    [TMF_V4] = {TMF_V4, OPENAPI_SCHEMAS, "", true},
+    [TMF_V5] = {TMF_V5, OPENAPI_SCHEMAS, "", true},
+};
+static const schema_dialect_t file_dialects[TMF_VERSION_COUNT] = {
+    [TMF_V4] = {TMF_V4, "", ".json", false},
+    [TMF_V5] = {TMF_V5, "", ".json", false},
+};
 
 typedef struct {
     unsigned method; /* METHOD_* */
@@ -51,7 +57,7 @@ static const operation_t operations[] = {
      true,
      "patch",
      "patch",
-     TAKES_CONDITION,
+     TAKES_FIELDS | TAKES_CONDITION,
      SHAPE_UPDATE,
      {200, 400, 404, 406, 409, 412, 413, 415, 500, 503, 504}},
     {METHOD_DELETE,
@@ -128,17 +134,17 @@ put_content(buf_t *out, const char *media_type, const resource_t *r,
 }
 
 static void
-put_json_patch(buf_t *out, const char *media_type)
+put_json_patch(buf_t *out, const char *media_type, tmf_version_t version)
 {
     json_begin(out, media_type, '{');
     json_begin(out, "schema", '{');
-    json_schema_list(out, &tmf_json_patch, &openapi_dialect);
+    json_schema_list(out, &tmf_json_patch, &openapi_dialects[version]);
     json_end(out, '}');
     json_end(out, '}');
 }
 
 static void
-put_patches(buf_t *out, const resource_t *r)
+put_patches(buf_t *out, const resource_t *r, tmf_version_t version)
 {
     const patch_type_t *type;
 
@@ -146,27 +152,29 @@ put_patches(buf_t *out, const resource_t *r)
         if (type->kind == PATCH_MERGE) {
             put_content(out, type->name.data, r, SHAPE_UPDATE);
         } else {
-            put_json_patch(out, type->name.data);
+            put_json_patch(out, type->name.data, version);
         }
     }
 }
 
 static unsigned
-taken(const operation_t *op, const resource_t *r)
+taken(const operation_t *op, const resource_t *r, tmf_version_t version)
 {
     unsigned takes = op->takes;
 
     if (!is_conditional(r)) {
-        takes &= ~(unsigned) TAKES_CONDITION;
+        takes &= ~(unsigned) (TAKES_CONDITION | TAKES_FIELDS);
     }
-    if (op->method == METHOD_POST && !r->post_fields) {
+    if (op->method != METHOD_GET && version == TMF_V4 &&
+        !(op->method == METHOD_POST && r->post_fields)) {
         takes &= ~(unsigned) TAKES_FIELDS;
     }
     return takes;
 }
 
 static void
-put_request(buf_t *out, const operation_t *op, const resource_t *r)
+put_request(buf_t *out, const operation_t *op, const resource_t *r,
+            tmf_version_t version)
 {
     if (op->shape == SHAPE_PART) {
         return;
@@ -175,7 +183,7 @@ put_request(buf_t *out, const operation_t *op, const resource_t *r)
     json_put_bool(out, "required", true);
     json_begin(out, "content", '{');
     if (op->shape == SHAPE_UPDATE) {
-        put_patches(out, r);
+        put_patches(out, r, version);
     } else {
         put_content(out, JSON_TYPE, r, op->shape);
     }
@@ -200,7 +208,8 @@ put_responses(buf_t *out, const operation_t *op, const resource_t *r)
 }
 
 static void
-put_operation(buf_t *out, const operation_t *op, const resource_t *r)
+put_operation(buf_t *out, const operation_t *op, const resource_t *r,
+              tmf_version_t version)
 {
     json_begin(out, op->verb, '{');
     json_name(out, "operationId");
@@ -210,14 +219,14 @@ put_operation(buf_t *out, const operation_t *op, const resource_t *r)
     json_begin(out, "tags", '[');
     buf_json(out, str_of(r->name));
     json_end(out, ']');
-    openapi_put_parameters(out, taken(op, r));
-    put_request(out, op, r);
+    openapi_put_parameters(out, taken(op, r, version));
+    put_request(out, op, r, version);
     put_responses(out, op, r);
     json_end(out, '}');
 }
 
 static void
-put_path(buf_t *out, const resource_t *r, bool item)
+put_path(buf_t *out, const resource_t *r, bool item, tmf_version_t version)
 {
     json_comma(out);
     buf_printf(out, "\"/%s%s\":{", r->name, item ? "/{id}" : "");
@@ -227,14 +236,14 @@ put_path(buf_t *out, const resource_t *r, bool item)
     for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
         const operation_t *op = &operations[i];
         if (op->item == item && (op->method & served(r, item))) {
-            put_operation(out, op, r);
+            put_operation(out, op, r, version);
         }
     }
     json_end(out, '}');
 }
 
 static void
-put_paths(buf_t *out, api_t api)
+put_paths(buf_t *out, api_t api, tmf_version_t version)
 {
     json_begin(out, "paths", '{');
     for (const resource_t *r = tmf_resources; r->name; r++) {
@@ -242,10 +251,10 @@ put_paths(buf_t *out, api_t api)
             continue;
         }
         if (r->collection) {
-            put_path(out, r, false);
+            put_path(out, r, false, version);
         }
         if (r->item) {
-            put_path(out, r, true);
+            put_path(out, r, true, version);
         }
     }
     json_end(out, '}');
@@ -263,49 +272,49 @@ shape_of(const object_schema_t *object, api_t api)
 }
 
 static void
-put_body_schema(buf_t *out, const resource_t *r, shape_t shape)
+put_body_schema(buf_t *out, const resource_t *r, shape_t shape,
+                tmf_version_t version)
 {
     json_comma(out);
     buf_char(out, '"');
     put_type_name(out, r, shape);
     buf_puts(out, "\":{");
     json_schema_members(out, shape == SHAPE_UPDATE ? r->patch : r->create,
-                        shape, &openapi_dialect);
+                        shape, &openapi_dialects[version]);
     json_end(out, '}');
 }
 
 static void
-put_schemas(buf_t *out, api_t api)
+put_schemas(buf_t *out, api_t api, tmf_version_t version)
 {
     object_set_t types;
 
-    openapi_types(&types, api);
+    openapi_types(&types, api, version);
     json_begin(out, "schemas", '{');
     for (int i = 0; i < types.count; i++) {
         json_begin(out, types.objects[i]->name, '{');
         json_schema_members(out, types.objects[i],
-                            shape_of(types.objects[i], api), &openapi_dialect);
+                            shape_of(types.objects[i], api),
+                            &openapi_dialects[version]);
         json_end(out, '}');
     }
     for (const resource_t *r = tmf_resources; r->name; r++) {
         if (is_served(r, api) && (r->collection & METHOD_POST)) {
-            put_body_schema(out, r, SHAPE_CREATE);
+            put_body_schema(out, r, SHAPE_CREATE, version);
         }
         if (is_served(r, api) && (r->item & METHOD_PATCH)) {
-            put_body_schema(out, r, SHAPE_UPDATE);
+            put_body_schema(out, r, SHAPE_UPDATE, version);
         }
     }
     json_end(out, '}');
 }
 
 static void
-put_info(buf_t *out, api_t api)
+put_info(buf_t *out, api_t api, tmf_version_t version)
 {
-    const api_standard_t *standard = api_standard(api);
-
     json_begin(out, "info", '{');
-    json_put_text(out, "title", str_of(standard->title));
-    json_put_text(out, "version", str_of(standard->version));
+    json_put_text(out, "title", str_of(api_title(api)));
+    json_put_text(out, "version", str_of(api_release(api, version)));
     json_put_text(out, "description",
                   STR("What this installation of turnup serves. Attributes "
                       "with a description are its own; attributes that are "
@@ -314,17 +323,18 @@ put_info(buf_t *out, api_t api)
 }
 
 void
-openapi_print(buf_t *out, api_t api, const char *version)
+openapi_print(buf_t *out, api_t api, tmf_version_t version)
 {
     buf_char(out, '{');
     json_put_text(out, "openapi", STR("3.0.3"));
-    put_info(out, api);
+    put_info(out, api, version);
     json_begin(out, "servers", '[');
-    buf_printf(out, "{\"url\":\"../..%s/%s\"}", api_path(api), version);
+    buf_printf(out, "{\"url\":\"../..%s/%s\"}", api_path(api),
+               tmf_version_name(version));
     json_end(out, ']');
-    put_paths(out, api);
+    put_paths(out, api, version);
     json_begin(out, "components", '{');
-    put_schemas(out, api);
+    put_schemas(out, api, version);
     openapi_put_shared(out);
     json_end(out, '}');
     json_end(out, '}');
@@ -332,18 +342,19 @@ openapi_print(buf_t *out, api_t api, const char *version)
 }
 
 void
-openapi_types(object_set_t *set, api_t api)
+openapi_types(object_set_t *set, api_t api, tmf_version_t version)
 {
     set->count = 0;
     for (const resource_t *r = tmf_resources; r->name; r++) {
         if (is_served(r, api)) {
-            (void) object_set_add(set, r->create); /* t/unit: there is room */
+            /* t/unit: there is room */
+            (void) object_set_add(set, r->create, version);
         }
         if (is_served(r, api) && (r->item & METHOD_PATCH)) {
-            (void) object_set_add(set, tmf_json_patch.object);
+            (void) object_set_add(set, tmf_json_patch.object, version);
         }
     }
-    (void) object_set_add(set, &tmf_error);
+    (void) object_set_add(set, &tmf_error, version);
 }
 
 static void
@@ -355,20 +366,25 @@ begin_schema(buf_t *out, const char *title)
 }
 
 void
-openapi_print_type(buf_t *out, const object_schema_t *object, api_t api)
+openapi_print_type(buf_t *out, const object_schema_t *object, api_t api,
+                   tmf_version_t version)
 {
     begin_schema(out, object->name);
-    json_schema_members(out, object, shape_of(object, api), &file_dialect);
+    json_schema_members(out, object, shape_of(object, api),
+                        &file_dialects[version]);
     json_end(out, '}');
     buf_char(out, '\n');
 }
 
 static bool
-has_type(api_t api, const char *type)
+has_type(api_t api, tmf_version_t version, const char *type)
 {
     object_set_t types;
 
-    openapi_types(&types, api);
+    if (!api_release(api, version)) {
+        return false;
+    }
+    openapi_types(&types, api, version);
     for (int i = 0; i < types.count; i++) {
         if (!strcmp(types.objects[i]->name, type)) {
             return true;
@@ -377,19 +393,27 @@ has_type(api_t api, const char *type)
     return false;
 }
 
+static void
+put_place(buf_t *out, api_t api, tmf_version_t version, const char *type)
+{
+    json_comma(out);
+    buf_printf(out, "{\"$ref\":\"%s/%s/%s.json\"}", openapi_name(api),
+               tmf_version_name(version), type);
+}
+
 unsigned
-openapi_print_name(buf_t *out, const char *type, const char *version)
+openapi_print_name(buf_t *out, const char *type)
 {
     unsigned apis = 0;
 
     begin_schema(out, type);
     json_begin(out, "anyOf", '[');
     for (int api = 0; api < API_COUNT; api++) {
-        if (has_type((api_t) api, type)) {
-            json_comma(out);
-            buf_printf(out, "{\"$ref\":\"%s/%s/%s.json\"}",
-                       openapi_name((api_t) api), version, type);
-            apis |= 1u << api;
+        for (int v = 0; v < TMF_VERSION_COUNT; v++) {
+            if (has_type((api_t) api, (tmf_version_t) v, type)) {
+                put_place(out, (api_t) api, (tmf_version_t) v, type);
+                apis |= 1u << api;
+            }
         }
     }
     json_end(out, ']');

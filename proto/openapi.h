@@ -16,20 +16,21 @@
 const char *openapi_name(api_t api);
 
 /*
- * The OpenAPI document of an API in this version ("v4"). Its server is given
+ * The OpenAPI document of an API in a version that it is served in. Its server is given
  * relative to <base>/openapi/<name>/<version>.json, where it is served, so
  * that it holds behind any proxy.
  */
-void openapi_print(buf_t *out, api_t api, const char *version);
+void openapi_print(buf_t *out, api_t api, tmf_version_t version);
 
 /* The types of all that an API serves, Error with them. */
-void openapi_types(object_set_t *set, api_t api);
+void openapi_types(object_set_t *set, api_t api, tmf_version_t version);
 /* The schema of one of them as it is answered; other types are referred to as
  * <Type>.json, next to it. */
-void openapi_print_type(buf_t *out, const object_schema_t *object, api_t api);
-/* The schema of a type as any API has it, as references to
- * <name>/<version>/<Type>.json: types of one name differ between APIs. Returns
+void openapi_print_type(buf_t *out, const object_schema_t *object, api_t api,
+                        tmf_version_t version);
+/* The schema of a type as any API has it in any version, as references to
+ * <name>/<version>/<Type>.json: types of one name differ between them. Returns
  * the APIs that have it, 1 << api_t each. */
-unsigned openapi_print_name(buf_t *out, const char *type, const char *version);
+unsigned openapi_print_name(buf_t *out, const char *type);
 
 #endif

@@ -5,18 +5,21 @@
 #include "proto/schema_tables.h"
 
 static const struct {
-    const char *name, *path;
-    api_standard_t standard;
+    const char *name, *path, *title;
+    const char *release[TMF_VERSION_COUNT];
 } apis[API_COUNT] = {
     [API_ORDERING] = {"ordering",
                       "/tmf-api/serviceOrdering",
-                      {"TMF641 Service Ordering", "4.1.0"}},
+                      "TMF641 Service Ordering",
+                      {"4.1.0", NULL}},
     [API_INVENTORY] = {"inventory",
                        "/tmf-api/serviceInventory",
-                       {"TMF638 Service Inventory", "4.0.0"}},
+                       "TMF638 Service Inventory",
+                       {"4.0.0", "5.0.0"}},
     [API_CATALOG] = {"catalog",
                      "/tmf-api/serviceCatalogManagement",
-                     {"TMF633 Service Catalog", "4.0.0"}},
+                     "TMF633 Service Catalog",
+                     {"4.0.0", NULL}},
 };
 
 /* A resource of TMF633 that clients create, change and delete. */
@@ -105,10 +108,65 @@ api_path(api_t api)
     return apis[api].path;
 }
 
-const api_standard_t *
-api_standard(api_t api)
+const char *
+api_title(api_t api)
 {
-    return &apis[api].standard;
+    return apis[api].title;
+}
+
+const char *
+api_release(api_t api, tmf_version_t version)
+{
+    return apis[api].release[version];
+}
+
+static const char *const version_names[TMF_VERSION_COUNT] = {
+    [TMF_V4] = "v4",
+    [TMF_V5] = "v5",
+};
+
+const char *
+tmf_version_name(tmf_version_t version)
+{
+    return version_names[version];
+}
+
+bool
+tmf_version_parse(str_t name, tmf_version_t *ret)
+{
+    for (int i = 0; i < TMF_VERSION_COUNT; i++) {
+        if (str_is(name, version_names[i])) {
+            *ret = (tmf_version_t) i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+attr_is_of(const attr_schema_t *attr, tmf_version_t version)
+{
+    unsigned only = attr->flags & (ATTR_V4 | ATTR_V5);
+
+    return only == 0 || (only & (version == TMF_V5 ? ATTR_V5 : ATTR_V4));
+}
+
+bool
+attr_is_mandatory(const attr_schema_t *attr, tmf_version_t version)
+{
+    return attr->flags &
+           (version == TMF_V5 ? ATTR_MANDATORY_V5 : ATTR_MANDATORY_V4);
+}
+
+const attr_schema_t *
+attr_find(const object_schema_t *schema, str_t name, tmf_version_t version)
+{
+    for (const attr_schema_t *attr = schema->attrs; attr->name; attr++) {
+        if (str_is(name, attr->name) && attr_is_of(attr, version)) {
+            return attr;
+        }
+    }
+    return NULL;
 }
 
 const resource_t *

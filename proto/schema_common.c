@@ -1,6 +1,6 @@
 /*
- * Sub-resources that TMF641, TMF638 and TMF633 (v4) define alike, and the
- * hub's registration.
+ * Sub-resources that TMF641, TMF638 and TMF633 define alike, and the hub's
+ * registration.
  *
  * One deviation: TMF641 v4.1 asks RelatedParty for "@type" too; its own
  * samples and the two other APIs do not have it, so it is not asked for.
@@ -13,6 +13,11 @@ const char *const tmf_item_actions[] = {"add", "modify", "delete", "noChange",
 const char *const tmf_service_states[] = {
     "feasibilityChecked", "designed", "reserved", "inactive", "active",
     "terminated",         NULL,
+};
+
+const char *const tmf_service_states_v5[] = {
+    "feasibilityChecked", "designed",   "reserved", "inactive", "active",
+    "suspended",          "terminated", NULL,
 };
 
 static const attr_schema_t ref_attrs[] = {REFERENCE, END};
@@ -78,11 +83,105 @@ const object_schema_t tmf_related_entity = {
     related_attrs,
 };
 
+/* v5: a reference is told from what it refers to by @type. Of a place or an
+ * entity that is given as such, only the reference's attributes are known
+ * here: what it is, is the client's. */
+static const char *const place_refs[] = {"PlaceRef", NULL};
+static const char *const entity_refs[] = {"EntityRef", NULL};
+static const char *const intent_refs[] = {"IntentRef", NULL};
+static const char *const intents[] = {"Intent", NULL};
+
+#define REFERENCE_OR_VALUE(refs)                                            \
+    TEXT_OF("id", 0, refs), TEXT("href", 0), TEXT("name", 0), META_SELECTS, \
+        TEXT("@referredType", 0)
+
+static const object_schema_t party_ref = {
+    "PartyRef",
+    (const attr_schema_t[]){
+        REFERENCE,
+        TEXT("partyId", 0),
+        TEXT("partyName", 0),
+        END,
+    },
+};
+
+const object_schema_t tmf_related_party_v5 = {
+    "RelatedPartyRefOrPartyRoleRef",
+    (const attr_schema_t[]){
+        TEXT("role", REQUIRED),
+        OBJECT("partyOrPartyRole", ATTR_NESTED, &party_ref),
+        META(0),
+        END,
+    },
+};
+
+static const object_schema_t place_ref_or_value = {
+    "PlaceRefOrValue",
+    (const attr_schema_t[]){REFERENCE_OR_VALUE(place_refs), END},
+};
+
+const object_schema_t tmf_related_place_v5 = {
+    "RelatedPlaceRefOrValue",
+    (const attr_schema_t[]){
+        TEXT("role", REQUIRED),
+        OBJECT("place", ATTR_MANDATORY | ATTR_NESTED, &place_ref_or_value),
+        META(0),
+        END,
+    },
+};
+
+static const object_schema_t entity_ref_or_value = {
+    "EntityRefOrValue",
+    (const attr_schema_t[]){REFERENCE_OR_VALUE(entity_refs), END},
+};
+
+const object_schema_t tmf_related_entity_v5 = {
+    "RelatedEntityRefOrValue",
+    (const attr_schema_t[]){
+        TEXT("role", REQUIRED),
+        OBJECT("entity", ATTR_MANDATORY | ATTR_NESTED, &entity_ref_or_value),
+        META(0),
+        END,
+    },
+};
+
+const object_schema_t tmf_external_identifier = {
+    "ExternalIdentifier",
+    (const attr_schema_t[]){
+        TEXT("id", REQUIRED),
+        TEXT("owner", 0),
+        TEXT("externalIdentifierType", 0),
+        TEXT("href", 0),
+        META(0),
+        END,
+    },
+};
+
+/* TMF638 v5 asks an Intent for its dates and life cycle, too, which whoever
+ * keeps it sets: not asked for. */
+const object_schema_t tmf_intent = {
+    "IntentRefOrValue",
+    (const attr_schema_t[]){
+        TEXT_OF("id", 0, intent_refs),
+        TEXT("href", 0),
+        TEXT_OF("name", 0, intents),
+        TEXT("description", 0),
+        META_SELECTS,
+        TEXT("@referredType", 0),
+        END,
+    },
+};
+
+/* Any text in v4. */
+static const char *const feature_relations[] = {
+    "excluded", "includes", "may include", "requires", NULL};
+
 const object_schema_t tmf_feature_relationship = {
     "FeatureRelationship",
     (const attr_schema_t[]){
         TEXT("name", REQUIRED),
-        TEXT("relationshipType", REQUIRED),
+        TEXT("relationshipType", REQUIRED | ATTR_V4),
+        ENUM("relationshipType", REQUIRED | ATTR_V5, feature_relations),
         TEXT("id", 0),
         OBJECT("validFor", 0, &tmf_time_period),
         END,
@@ -95,6 +194,8 @@ const object_schema_t tmf_hub = {
         TEXT("id", OURS),
         URI("callback", REQUIRED),
         TEXT("query", 0),
+        TEXT("href", OURS | ATTR_V5),
+        META_FREE(ATTR_V5), /* asked for, but taken without it as well */
         END,
     },
 };
@@ -110,8 +211,8 @@ static const object_schema_t json_patch_operation = {
     (const attr_schema_t[]){
         ENUM("op", ATTR_MANDATORY | ATTR_SELECTS, operations),
         TEXT("path", ATTR_MANDATORY),
-        {"value", ATTR_ANY, 0, NULL, with_value, NULL, NULL},
-        {"from", ATTR_STRING, 0, NULL, with_from, NULL, NULL},
+        {"value", ATTR_ANY, 0, NULL, NULL, NULL, NULL, with_value},
+        TEXT_OF("from", 0, with_from),
         END,
     },
 };

@@ -1,7 +1,7 @@
 /*
- * TMF638 Service Inventory v4.0.0: service. Its sub-resources ask for more
- * than those of the same name in TMF641. serviceDate is any text there;
- * here it is a date-time, as in all samples: lists compare it as one.
+ * TMF638 Service Inventory v4.0.0 and v5.0.0: service. Its sub-resources ask
+ * for more than those of the same name in TMF641. serviceDate is any text in
+ * v4; here it is a date-time, as in all samples: lists compare it as one.
  */
 #include "proto/schema_tables.h"
 
@@ -10,20 +10,14 @@ const char *const tmf_operating_statuses[] = {
     "limited", "stopping",   "stopped",  "unknown", NULL,
 };
 
-/* As v5 has them: an activation may suspend a service, and what is shown is
- * taken back. */
-static const char *const states[] = {
-    "feasibilityChecked", "designed",   "reserved", "inactive", "active",
-    "suspended",          "terminated", NULL,
-};
-
 static const object_schema_t service_ref_or_value;
 
 static const object_schema_t characteristic_relationship = {
     "CharacteristicRelationship",
     (const attr_schema_t[]){
-        TEXT("id", 0),
-        TEXT("relationshipType", 0),
+        TEXT("id", REQUIRED_V5),
+        TEXT("relationshipType", REQUIRED_V5),
+        META_V5,
         END,
     },
 };
@@ -32,7 +26,7 @@ static const object_schema_t characteristic = {
     "Characteristic",
     (const attr_schema_t[]){
         TEXT("name", REQUIRED),
-        ANY("value", ATTR_MANDATORY),
+        ANY("value", ATTR_MANDATORY | ATTR_TYPES),
         TEXT("id", 0),
         TEXT("valueType", 0),
         LIST("characteristicRelationship", 0, &characteristic_relationship),
@@ -44,13 +38,14 @@ static const object_schema_t characteristic = {
 static const object_schema_t feature = {
     "Feature",
     (const attr_schema_t[]){
-        TEXT("id", REQUIRED),
+        TEXT("id", REQUIRED_V4),
         TEXT("name", REQUIRED),
-        LIST("featureCharacteristic", REQUIRED, &characteristic),
+        LIST("featureCharacteristic", REQUIRED_V4, &characteristic),
         BOOLEAN("isBundle", 0),
         BOOLEAN("isEnabled", 0),
         LIST("constraint", 0, &tmf_constraint_ref),
         LIST("featureRelationship", 0, &tmf_feature_relationship),
+        META_V5,
         END,
     },
 };
@@ -58,10 +53,11 @@ static const object_schema_t feature = {
 static const object_schema_t note = {
     "Note",
     (const attr_schema_t[]){
-        TEXT("text", REQUIRED),
-        TEXT("author", REQUIRED),
-        INSTANT("date", REQUIRED),
+        TEXT("text", REQUIRED_V4),
+        TEXT("author", REQUIRED_V4),
+        INSTANT("date", REQUIRED_V4),
         TEXT("id", 0),
+        META_V5,
         END,
     },
 };
@@ -69,12 +65,13 @@ static const object_schema_t note = {
 static const object_schema_t related_service_order_item = {
     "RelatedServiceOrderItem",
     (const attr_schema_t[]){
-        TEXT("itemId", REQUIRED),
-        TEXT("serviceOrderId", REQUIRED),
+        TEXT("itemId", REQUIRED_V4),
+        TEXT("serviceOrderId", REQUIRED_V4),
         TEXT("role", 0),
         TEXT("serviceOrderHref", 0),
         ENUM("itemAction", 0, tmf_item_actions),
         TEXT("@referredType", 0),
+        META_V5,
         END,
     },
 };
@@ -83,36 +80,30 @@ static const object_schema_t service_relationship = {
     "ServiceRelationship",
     (const attr_schema_t[]){
         TEXT("relationshipType", REQUIRED),
-        OBJECT("service", ATTR_MANDATORY, &service_ref_or_value),
+        OBJECT("service", ATTR_MANDATORY_V4, &service_ref_or_value),
         LIST("serviceRelationshipCharacteristic", 0, &characteristic),
+        META_V5,
         END,
     },
 };
+
+/* Of v5's @type. */
+static const char *const refs[] = {"ServiceRef", NULL};
+static const char *const values[] = {"Service", NULL};
 
 static const object_schema_t service_ref_or_value = {
     "ServiceRefOrValue",
     (const attr_schema_t[]){
-        TEXT("id", REQUIRED),
+        TEXT_OF("id", REQUIRED_V4, refs),
         TEXT("href", 0),
-        ENUM("state", 0, tmf_service_states),
+        ENUM("state", ATTR_V4, tmf_service_states),
+        ENUM_OF("state", ATTR_V5, tmf_service_states_v5, values),
         TEXT("serviceDate", 0),
-        OBJECT("serviceSpecification", 0, &tmf_service_specification_ref),
+        OBJECT_OF("serviceSpecification", 0, &tmf_service_specification_ref,
+                  values),
         SERVICE_ATTRS,
-        META(0),
+        META_SELECTS,
         TEXT("@referredType", 0),
-        END,
-    },
-};
-
-/* TMF638 v5's, which v4 does not have. */
-static const object_schema_t external_identifier = {
-    "ExternalIdentifier",
-    (const attr_schema_t[]){
-        TEXT("id", REQUIRED),
-        TEXT("owner", 0),
-        TEXT("externalIdentifierType", 0),
-        TEXT("href", 0),
-        META(0),
         END,
     },
 };
@@ -120,17 +111,21 @@ static const object_schema_t external_identifier = {
 const object_schema_t tmf_service = {
     "Service",
     (const attr_schema_t[]){
-        ENUM("state", REQUIRED, states),
+        /* As v5 has it: an activation may suspend a service, and what is
+         * shown is taken back. */
+        ENUM("state", REQUIRED, tmf_service_states_v5),
         OBJECT("serviceSpecification", ATTR_MANDATORY,
                &tmf_service_specification_ref),
         TEXT("id", OURS),
         TEXT("href", OURS),
         INSTANT("serviceDate", ATTR_FIXED),
+        {"externalIdentifier", ATTR_OBJECT, ATTR_LIST | ATTR_V4,
+         &tmf_external_identifier, NULL, NULL,
+         "TMF638 v5: what others know it by, and our key", NULL},
         SERVICE_ATTRS,
-        OWN_ENUM("operatingStatus", 0, tmf_operating_statuses,
+        OWN_ENUM("operatingStatus", ATTR_V4, tmf_operating_statuses,
                  "TMF638 v5: how it runs, beside its state"),
-        {"externalIdentifier", ATTR_OBJECT, ATTR_LIST, &external_identifier,
-         NULL, NULL, "TMF638 v5: what others know it by, and our key"},
+        ENUM("operatingStatus", ATTR_V5, tmf_operating_statuses),
         OWN_TEXT("version", OURS, "of the configuration shown"),
         OWN_TEXT("versionStateType", OURS, "CURRENT, PENDING or HISTORY"),
         OWN_INSTANT("versionStartDate", OURS, "when it became current"),

@@ -46,6 +46,7 @@ struct validator {
     tmf_error_t *err; /* of the call in progress */
     bool refused;     /* *err is filled */
     validate_t rules;
+    tmf_version_t version;
     int unknown; /* depth within what the tables do not know */
     int depth;
     level_t levels[JSON_MAX_DEPTH];
@@ -169,11 +170,17 @@ note_selected(level_t *level, str_t value)
     const attr_schema_t *attr = level->object->attrs;
 
     for (int i = 0; attr[i].name; i++) {
-        if (attr[i].type != ATTR_ENUM && attr[i].values &&
-            attr_is_among(value, attr[i].values)) {
+        if (attr[i].selected && attr_is_among(value, attr[i].selected)) {
             level->needed |= UINT64_C(1) << i;
         }
     }
+}
+
+static bool
+is_never_empty(const validator_t *v, const attr_schema_t *attr)
+{
+    return (attr->flags & ATTR_NON_EMPTY) &&
+           attr_is_mandatory(attr, v->version);
 }
 
 static const char *
@@ -189,7 +196,7 @@ check_scalar(validator_t *v, const attr_schema_t *attr, bool element,
     if (type != JSON_STRING) {
         return NULL;
     }
-    if ((attr->flags & ATTR_NON_EMPTY) && attr_is_blank(text)) {
+    if (is_never_empty(v, attr) && attr_is_blank(text)) {
         return refuse_invalid(v, attr->name, "not blank");
     }
     if (attr->flags & ATTR_SELECTS) {
@@ -243,8 +250,8 @@ on_value(void *ctx, json_type_t type, str_t text, size_t end)
         return NULL;
     }
     if (type == JSON_NULL && !element) {
-        return attr->flags & ATTR_MANDATORY ? refuse_null(v, attr->name)
-                                            : NULL;
+        return attr_is_mandatory(attr, v->version) ? refuse_null(v, attr->name)
+                                                   : NULL;
     }
     if (is_forbidden(v, attr)) {
         return check_forbidden(v, type, text);
@@ -365,7 +372,8 @@ on_member(void *ctx, str_t name, size_t end)
     const attr_schema_t *attr = level->object->attrs;
     level->attr = NULL;
     for (int i = 0; attr->name && name.len > 0; attr++, i++) {
-        if (attr->name[0] == name.data[0] && str_is(name, attr->name)) {
+        if (attr->name[0] == name.data[0] && str_is(name, attr->name) &&
+            attr_is_of(attr, v->version)) {
             level->seen |= UINT64_C(1) << i;
             level->attr = attr;
             break;
@@ -387,8 +395,10 @@ check_complete(validator_t *v, const level_t *level)
     for (int i = 0; level->create && attr[i].name; i++) {
         uint64_t bit = UINT64_C(1) << i;
 
-        if (((attr[i].flags & ATTR_MANDATORY) || (level->needed & bit)) &&
-            !(level->seen & bit)) {
+        if (!attr_is_of(&attr[i], v->version) || (level->seen & bit)) {
+            continue;
+        }
+        if (attr_is_mandatory(&attr[i], v->version) || (level->needed & bit)) {
             return refuse_missing(v, attr[i].name);
         }
     }
@@ -413,7 +423,7 @@ on_close(void *ctx, json_type_t type, size_t end)
     if (level->ids != NO_SCOPE) {
         set_drop(&v->ids, level->ids);
     }
-    if ((level->attr->flags & ATTR_NON_EMPTY) && level->elements == 0) {
+    if (is_never_empty(v, level->attr) && level->elements == 0) {
         return refuse_invalid(v, level->attr->name,
                               "an array with at least one element");
     }
@@ -424,7 +434,7 @@ static const json_handler_t handler = {on_value, on_open, on_close, on_member};
 
 static validator_t *
 create(const object_schema_t *schema, const attr_schema_t *list,
-       validate_t rules)
+       validate_t rules, tmf_version_t version)
 {
     validator_t *v = malloc(sizeof(*v));
 
@@ -434,6 +444,7 @@ create(const object_schema_t *schema, const attr_schema_t *list,
     v->schema = schema;
     v->list = list;
     v->rules = rules;
+    v->version = version;
     v->err = NULL;
     v->refused = false;
     v->unknown = 0;
@@ -448,15 +459,16 @@ create(const object_schema_t *schema, const attr_schema_t *list,
 }
 
 validator_t *
-validator_create(const object_schema_t *schema, validate_t rules)
+validator_create(const object_schema_t *schema, validate_t rules,
+                 tmf_version_t version)
 {
-    return create(schema, NULL, rules);
+    return create(schema, NULL, rules, version);
 }
 
 validator_t *
 validator_create_list(const attr_schema_t *list)
 {
-    return create(NULL, list, VALIDATE_CREATE);
+    return create(NULL, list, VALIDATE_CREATE, TMF_V4);
 }
 
 void
@@ -520,10 +532,10 @@ validator_finish(validator_t *v, tmf_error_t *err)
 }
 
 bool
-validator_check(const object_schema_t *schema, validate_t rules, str_t body,
-                tmf_error_t *err)
+validator_check(const object_schema_t *schema, validate_t rules,
+                tmf_version_t version, str_t body, tmf_error_t *err)
 {
-    validator_t *v = validator_create(schema, rules);
+    validator_t *v = validator_create(schema, rules, version);
 
     if (!v) {
         tmf_error_set(err, 500, TMF_CODE_INTERNAL, "Internal error", "",

@@ -282,7 +282,7 @@ patch_document(buf_t *patched, arena_t *a, const entity_kind_t *k,
                tmf_error_t *err)
 {
     return patch_apply(patched, a, stored, patch, dialect, err) &&
-           patch_check(k->schema, stored, buf_view(patched), err) &&
+           patch_check(k->schema, TMF_V4, stored, buf_view(patched), err) &&
            check_rules(k, json_parse(a, buf_view(patched), NULL), a, err);
 }
 

@@ -86,7 +86,8 @@ import_read(import_t *ret, arena_t *a, str_t text, const entity_kind_t *path,
     if (path && ret->kind != path) {
         return refuse(err, "/@type", "this is not what the job's path names");
     }
-    if (!validator_check(ret->kind->schema, VALIDATE_CREATE, text, err)) {
+    if (!validator_check(ret->kind->schema, VALIDATE_CREATE, TMF_V4, text,
+                         err)) {
         return false;
     }
     buf_init(&out, IMPORT_MAX);

@@ -82,7 +82,7 @@ apply(patching_t *t, const json_t *patch, patch_kind_t kind)
     }
     text = arena_str(t->arena, buf_view(&b));
     buf_free(&b);
-    if (!patch_check(schema, t->shown, text, t->err)) {
+    if (!patch_check(schema, TMF_V4, t->shown, text, t->err)) {
         return false;
     }
     t->result = json_parse(t->arena, text, NULL);

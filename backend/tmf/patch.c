@@ -106,13 +106,13 @@ check_fixed(const object_schema_t *schema, const json_t *stored,
 }
 
 bool
-patch_check(const object_schema_t *schema, const json_t *stored, str_t result,
-            tmf_error_t *err)
+patch_check(const object_schema_t *schema, tmf_version_t version,
+            const json_t *stored, str_t result, tmf_error_t *err)
 {
     arena_t *a;
     bool good;
 
-    if (!validator_check(schema, VALIDATE_RESULT, result, err)) {
+    if (!validator_check(schema, VALIDATE_RESULT, version, result, err)) {
         return false;
     }
     a = arena_create();

@@ -57,7 +57,7 @@ bool patch_apply(buf_t *out, arena_t *a, const json_t *stored,
  * attributes of sub-objects too. States are only held against their
  * enumeration: who may go where is for the domain.
  */
-bool patch_check(const object_schema_t *schema, const json_t *stored,
-                 str_t result, tmf_error_t *err);
+bool patch_check(const object_schema_t *schema, tmf_version_t version,
+                 const json_t *stored, str_t result, tmf_error_t *err);
 
 #endif

@@ -51,7 +51,7 @@ check(const json_t *shown, const json_t *after, tmf_error_t *err)
 
     buf_init(&out, 2 * (size_t) JSON_MAX_BYTES);
     put_to_be_checked(&out, schema, shown, after);
-    good = patch_check(schema, shown, buf_view(&out), err);
+    good = patch_check(schema, TMF_V4, shown, buf_view(&out), err);
     buf_free(&out);
     return good;
 }

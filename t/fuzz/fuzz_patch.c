@@ -40,7 +40,8 @@ check_tables(const json_t *stored, str_t result)
     for (const resource_t *r = tmf_resources; r->name; r++) {
         tmf_error_t err = {0};
 
-        if (r->create && !patch_check(r->create, stored, result, &err)) {
+        if (r->create &&
+            !patch_check(r->create, TMF_V4, stored, result, &err)) {
             check_error(&err);
         }
     }

@@ -1,7 +1,7 @@
 /*
  * The validator: never a crash, the same verdict whole and in pieces, and
- * error bodies that are JSON. The first byte of the input chooses resource
- * and rules, the second one where to cut.
+ * error bodies that are JSON. The first byte of the input chooses resource,
+ * rules and version, the second one where to cut.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -32,10 +32,12 @@ choose(uint8_t n)
         return validator_create_list(&tmf_json_patch);
     }
     if (n >= 128) {
-        return validator_create(schemas[n % count], VALIDATE_RESULT);
+        return validator_create(schemas[n % count], VALIDATE_RESULT,
+                                n & 64 ? TMF_V5 : TMF_V4);
     }
     return validator_create(schemas[(n >> 1) % count],
-                            n & 1 ? VALIDATE_CREATE : VALIDATE_MERGE);
+                            n & 1 ? VALIDATE_CREATE : VALIDATE_MERGE,
+                            n & 64 ? TMF_V5 : TMF_V4);
 }
 
 static int

@@ -553,7 +553,7 @@ check(const char *patch)
     const resource_t *r = resource_find(API_ORDERING, STR("serviceOrder"));
 
     assert_true(apply(PATCH_MERGE, ORDER, patch));
-    return patch_check(r->create, tree(ORDER), buf_view(&out), &fault);
+    return patch_check(r->create, TMF_V4, tree(ORDER), buf_view(&out), &fault);
 }
 
 /* What a table says of a resource's PATCH. */
@@ -593,7 +593,8 @@ checks_the_result(void **state)
         assert_string_equal(fault.pointer, bad[i].pointer);
     }
     const resource_t *r = resource_find(API_ORDERING, STR("serviceOrder"));
-    assert_false(patch_check(r->create, tree(ORDER), STR("[]"), &fault));
+    assert_false(
+        patch_check(r->create, TMF_V4, tree(ORDER), STR("[]"), &fault));
     assert_int_equal(fault.status, 400);
 }
 
