@@ -143,7 +143,7 @@ route_resource(ngx_http_tmf_ctx_t *ctx, api_t api, str_t path,
     (void) next_segment(&path); /* the slash before the version */
     str_t version = next_segment(&path);
     if (!tmf_version_parse(version, &ctx->version) ||
-        ctx->version != TMF_V4) {
+        api_release(api, ctx->version) == NULL) {
         return not_found(err, "This API is not served in version", version);
     }
     str_t name = next_segment(&path);

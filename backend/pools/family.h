@@ -71,6 +71,7 @@ struct work {
     str_t characteristics, resources, operating_status;
     service_state_t service_state;
     service_state_t told_state; /* the one the last event told of */
+    str_t told_operating;       /* likewise */
     str_t service_doc, name, category, service_type, spec_id, spec_version;
     /* shown outside */
     str_t error, pending; /* JSON, or "" */

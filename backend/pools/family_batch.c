@@ -531,6 +531,7 @@ put_back(batch_t *b, member_t *m, pg_outcome_t outcome, const char *sqlstate,
     m->variables = NULL;
     w->in_inventory = m->before.in_inventory; /* it was not written */
     w->told_state = m->before.told_state;
+    w->told_operating = m->before.told_operating;
     w->order_start_us = m->before.order_start_us;
     w->error = m->before.error;
     if (alone && !strcmp(sqlstate, ACTIVATION_STALE)) {
@@ -627,6 +628,7 @@ batch_gather(batch_t *b, int most)
             .input = input ? list_entry(input, input_t, node) : NULL,
             .before = {.in_inventory = w->in_inventory,
                        .told_state = w->told_state,
+                       .told_operating = w->told_operating,
                        .order_start_us = w->order_start_us,
                        .error = w->error}};
         if (w->alone) {

@@ -19,6 +19,7 @@ typedef struct {
     struct {
         bool in_inventory;
         service_state_t told_state;
+        str_t told_operating;
         int64_t order_start_us;
         str_t error;
     } before;

@@ -52,16 +52,23 @@ tell_service(batch_t *b, work_t *w, const char *type, const char *field_path)
                str_of(id), buf_view(&data), w->traceparent);
     buf_free(&data);
     w->told_state = w->service_state;
+    w->told_operating = w->operating_status;
 }
 
 static void
 tell_change(batch_t *b, work_t *w)
 {
+    bool operates_otherwise = w->operating_status.len > 0 &&
+                              !str_eq(w->operating_status, w->told_operating);
+
     if (w->told_state != w->service_state) {
         tell_service(b, w, "ServiceStateChangeEvent", NULL);
     } else {
         tell_service(b, w, "ServiceAttributeValueChangeEvent",
                      "serviceCharacteristic");
+    }
+    if (operates_otherwise) {
+        tell_service(b, w, "ServiceOperatingStatusChangeEvent", NULL);
     }
 }
 

@@ -205,6 +205,7 @@ set_configuration(work_t *w, const activation_record_t *r)
                                      ? r->current_characteristics
                                      : r->characteristics);
     w->told_state = w->service_state;
+    w->told_operating = w->operating_status;
     if (!w->characteristics.len) {
         w->characteristics = STR("{}");
     }

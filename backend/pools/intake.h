@@ -174,8 +174,8 @@ void once_start(group_t *g, once_fn then);
  * segment fails and group_committed() replays the group. */
 void once_insert(group_t *g, str_t resource_id);
 
-/* 200, or 201 with the Location of the resource that was made: body, and its
- * ETag. body: in the plain view. */
+/* 200, or 201 with the Location of the resource that was made: what fields=
+ * asks for of body, and body's ETag. body: in the plain view. */
 void request_answer_resource(group_t *g, request_t *r, int status, str_t id,
                              str_t body);
 

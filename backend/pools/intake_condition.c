@@ -15,6 +15,9 @@
 
 #include <openssl/evp.h>
 
+#include "backend/tmf/member.h"
+#include "backend/tmf/select.h"
+
 #define TAG_BYTES 16
 
 str_t
@@ -93,6 +96,28 @@ request_condition(group_t *g, request_t *r, str_t tag)
     }
 }
 
+static str_t
+trim(arena_t *a, const request_t *r, str_t body)
+{
+    tmf_view_t v = request_view(r);
+    buf_t out;
+
+    if (!v.query || !v.query->has_fields) {
+        return body;
+    }
+    buf_init(&out, 2 * body.len + 2);
+    buf_char(&out, '{');
+    json_each(m, json_parse(a, body, NULL))
+    {
+        if (member_shown(&v, m->name)) {
+            member_copy(&out, m);
+        }
+    }
+    json_end(&out, '}');
+    tmf_select(&out, 0, a, &v);
+    return arena_take(a, &out);
+}
+
 void
 request_answer_resource(group_t *g, request_t *r, int status, str_t id,
                         str_t body)
@@ -109,5 +134,5 @@ request_answer_resource(group_t *g, request_t *r, int status, str_t id,
         buf_char(&headers, '\n');
     }
     buf_str(&headers, entity_tag_header(a, tag));
-    request_answer(r, status, arena_take(a, &headers), body);
+    request_answer(r, status, arena_take(a, &headers), trim(a, r, body));
 }

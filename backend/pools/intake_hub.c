@@ -165,6 +165,7 @@ read_registration(hub_t *h)
     group_t *g = h->group;
     request_t *r = g->requests[0];
     subscription_record_t *s = &h->subscription;
+    tmf_view_t v = request_view(r);
     event_filter_t *filter;
     tmf_error_t e;
 
@@ -179,7 +180,8 @@ read_registration(hub_t *h)
                      "/callback", "is mandatory");
         return false;
     }
-    filter = event_filter_parse(group_arena(g), r->api, s->query, &e);
+    filter = event_filter_parse(group_arena(g), r->api, view_version(&v),
+                                s->query, &e);
     if (!filter) {
         request_error(g, r, &e);
         group_end(g);

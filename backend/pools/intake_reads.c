@@ -11,6 +11,7 @@
 #include "backend/store/orders.h"
 #include "backend/store/services.h"
 #include "backend/tmf/cancellation.h"
+#include "backend/tmf/dialect.h"
 #include "backend/tmf/entity.h"
 #include "backend/tmf/order.h"
 #include "backend/tmf/select.h"
@@ -407,16 +408,9 @@ on_listed(void *ctx, pg_outcome_t outcome, const char *sqlstate,
 
 /* A client that is shown "pending" for pendingExternal asks for it by that
  * name; nothing is stored as "pending" itself. */
-static const query_t *
-query_as_stored(arena_t *a, const request_t *r)
+static void
+ask_for_external(query_t *q)
 {
-    query_t *q;
-
-    if (r->api != API_ORDERING || !str_is(r->frame.profile, "strict")) {
-        return r->query;
-    }
-    q = arena_new(a, query_t);
-    *q = *r->query; /* its slices point into the request's own text */
     for (int i = 0; i < q->filter_count; i++) {
         const query_filter_t *f = &q->filters[i];
 
@@ -431,6 +425,49 @@ query_as_stored(arena_t *a, const request_t *r)
                     str_of(order_state_name(ORDER_PENDING_EXTERNAL));
             }
         }
+    }
+}
+
+/* Documents are kept in one form, whatever version they are asked for in. */
+static void
+ask_as_kept(arena_t *a, const request_t *r, query_t *q)
+{
+    const object_schema_t *schema =
+        resource_find(r->api, r->frame.resource)->create;
+
+    for (int i = 0; i < q->filter_count; i++) {
+        query_filter_t *f = &q->filters[i];
+        int n = dialect_path(schema, f->steps, f->step_count);
+
+        if (n == f->step_count) {
+            continue;
+        }
+        f->step_count = n;
+        f->path = f->steps[0];
+        for (int k = 1; k < n; k++) {
+            f->path = arena_printf(a, "%.*s.%.*s", STR_FMT(f->path),
+                                   STR_FMT(f->steps[k]));
+        }
+    }
+}
+
+static const query_t *
+query_as_stored(arena_t *a, const request_t *r)
+{
+    bool strict = r->api == API_ORDERING && str_is(r->frame.profile, "strict");
+    bool v5 = str_is(r->frame.version, "v5");
+    query_t *q;
+
+    if (!strict && !v5) {
+        return r->query;
+    }
+    q = arena_new(a, query_t);
+    *q = *r->query; /* its slices point into the request's own text */
+    if (strict) {
+        ask_for_external(q);
+    }
+    if (v5) {
+        ask_as_kept(a, r, q);
     }
     return q;
 }

@@ -115,6 +115,13 @@ add_patch_events(service_edit_t *t, outbox_t *o)
                    arena_str(a, buf_view(&data)));
         buf_reset(&data);
     }
+    if (!str_eq(t->next.operating_status,
+                loaded_service(&t->loaded, t->id)->operating_status)) {
+        service_change_data(&data, &t->next, NULL);
+        edit_event(t, o, "ServiceOperatingStatusChangeEvent",
+                   arena_str(a, buf_view(&data)));
+        buf_reset(&data);
+    }
     changed = service_patch_data(&data, &t->next, t->shown, t->doc);
     if (changed) {
         edit_event(t, o, "ServiceAttributeValueChangeEvent",
@@ -192,6 +199,7 @@ apply_patch(service_edit_t *t, const service_record_t *was)
 {
     arena_t *a = group_arena(t->group);
     request_t *r = t->group->requests[0];
+    tmf_view_t view = request_view(r);
     patch_kind_t kind;
     tmf_error_t e;
 
@@ -205,9 +213,9 @@ apply_patch(service_edit_t *t, const service_record_t *was)
         edit_no_body(t, "A patch");
         return false;
     }
-    t->shown = json_parse(a, edit_show(t, was), NULL);
-    if (!service_patch(a, was, t->shown, r->body, kind, &t->next, &t->doc,
-                       &e)) {
+    t->shown = json_parse(a, edit_kept(t, was), NULL);
+    if (!service_patch(a, was, t->shown, view_version(&view), r->body, kind,
+                       &t->next, &t->doc, &e)) {
         edit_refuse(t, &e);
         return false;
     }

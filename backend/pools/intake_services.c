@@ -79,6 +79,18 @@ edit_show(service_edit_t *t, const service_record_t *s)
     return arena_take(a, &body);
 }
 
+str_t
+edit_kept(service_edit_t *t, const service_record_t *s)
+{
+    arena_t *a = group_arena(t->group);
+    tmf_view_t v = request_plain_view(t->group->requests[0]);
+    buf_t body;
+
+    buf_init(&body, EDIT_TEXT_MAX);
+    service_to_kept(&body, a, s, &v);
+    return arena_take(a, &body);
+}
+
 void
 edit_answer(service_edit_t *t, int status)
 {
@@ -236,7 +248,7 @@ on_named(void *ctx, pg_outcome_t outcome, const char *sqlstate,
     once_insert(g, edit_id(t));
     service_insert(g->pg, a, &t->next);
     outbox_init(&o, a);
-    edit_event(t, &o, "ServiceCreateEvent", edit_show(t, &t->next));
+    edit_event(t, &o, "ServiceCreateEvent", edit_kept(t, &t->next));
     edit_commit(t, &o, 201);
 }
 

@@ -34,6 +34,8 @@ void edit_on_service(void *ctx, const PGresult *res);
 str_t edit_id(service_edit_t *t);
 /* In full, as the client sees it. */
 str_t edit_show(service_edit_t *t, const service_record_t *s);
+/* Likewise, in the form that is kept (tmf/dialect.h). */
+str_t edit_kept(service_edit_t *t, const service_record_t *s);
 
 /* Each answers and ends the group. */
 void edit_refuse(service_edit_t *t, const tmf_error_t *e);

@@ -65,11 +65,13 @@ copy_record(arena_t *a, const subscription_record_t *r)
 static event_filter_t *
 filter_of(arena_t *a, const subscription_record_t *r)
 {
+    tmf_view_t v = {.version = r->version};
     tmf_error_t err;
 
     for (int api = 0; api < API_COUNT; api++) {
         if (str_is(r->api, api_name((api_t) api))) {
-            return event_filter_parse(a, (api_t) api, r->query, &err);
+            return event_filter_parse(a, (api_t) api, view_version(&v),
+                                      r->query, &err);
         }
     }
     return NULL;

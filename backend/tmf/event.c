@@ -1,22 +1,23 @@
 /*
- * Events as TMF publishes them in v4. The table of event types is the whole vocabulary (TMF641 v4.1, TMF638 v4.0,
- * TMF633 v4.0).
+ * Events as TMF publishes them. The table of event types is the whole
+ * vocabulary (TMF641 v4.1, TMF638 v4.0 and v5.0, TMF633 v4.0).
  */
 #include "backend/tmf/event.h"
 
+#include "backend/tmf/dialect.h"
 #include "backend/tmf/member.h"
 
-#define ORDERING(type, resource, description)             \
-    {                                                     \
-        API_ORDERING, type "Event", resource, description \
+#define ORDERING(type, resource, description)                    \
+    {                                                            \
+        API_ORDERING, type "Event", resource, description, false \
     }
-#define INVENTORY(type, description)                        \
-    {                                                       \
-        API_INVENTORY, type "Event", "service", description \
+#define INVENTORY(type, description)                               \
+    {                                                              \
+        API_INVENTORY, type "Event", "service", description, false \
     }
-#define CATALOG(type, resource, description)             \
-    {                                                    \
-        API_CATALOG, type "Event", resource, description \
+#define CATALOG(type, resource, description)                    \
+    {                                                           \
+        API_CATALOG, type "Event", resource, description, false \
     }
 
 static const event_type_t event_types[] = {
@@ -46,6 +47,8 @@ static const event_type_t event_types[] = {
               "Attributes of a service changed."),
     INVENTORY("ServiceStateChange", "A service changed its state."),
     INVENTORY("ServiceDelete", "A service was deleted."),
+    {API_INVENTORY, "ServiceOperatingStatusChangeEvent", "service",
+     "A service changed its operating status.", true},
     CATALOG("ServiceCatalogCreate", "serviceCatalog",
             "A service catalog was created."),
     CATALOG("ServiceCatalogChange", "serviceCatalog",
@@ -112,11 +115,17 @@ event_resource(str_t type)
 }
 
 bool
-event_type_known(api_t api, str_t type)
+event_type_is_of(const event_type_t *type, api_t api, tmf_version_t version)
+{
+    return type->api == api && (version == TMF_V5 || !type->only_v5);
+}
+
+bool
+event_type_known(api_t api, tmf_version_t version, str_t type)
 {
     int i = event_type_find(type);
 
-    return i >= 0 && event_types[i].api == api;
+    return i >= 0 && event_type_is_of(&event_types[i], api, version);
 }
 
 /* States are kept by their own names; the strict profile knows fewer. */
@@ -223,6 +232,64 @@ has_field_path(const event_type_t *type)
            strstr(type->type, "InformationRequired") != NULL;
 }
 
+/* Is name one of "a,b.c,d", by its first-level attributes? */
+static bool
+is_on_path(str_t path, str_t name)
+{
+    size_t at = 0;
+
+    while (at < path.len) {
+        size_t len = 0;
+
+        while (at + len < path.len && path.data[at + len] != ',') {
+            len++;
+        }
+        if (len >= name.len && !memcmp(path.data + at, name.data, name.len) &&
+            (len == name.len || path.data[at + name.len] == '.')) {
+            return true;
+        }
+        at += len + 1;
+    }
+    return false;
+}
+
+/* What v5 is told of the resource beside id, href and @type; of other types:
+ * all. */
+static const struct {
+    const char *end; /* of the type's name */
+    const char *told[3];
+    bool field_path; /* and what that names */
+} sparse[] = {
+    {"AttributeValueChangeEvent", {NULL}, true},
+    {"OperatingStatusChangeEvent", {"operatingStatus", NULL}, false},
+    {"StateChangeEvent", {"state", "serviceOrder", NULL}, false},
+    {"DeleteEvent", {NULL}, false},
+};
+
+static bool
+ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), n = strlen(end);
+
+    return len >= n && !strcmp(text + len - n, end);
+}
+
+static bool
+is_told(const event_type_t *type, const json_t *data, str_t name)
+{
+    str_t path = json_text(data, "fieldPath");
+
+    for (size_t i = 0; i < sizeof(sparse) / sizeof(sparse[0]); i++) {
+        if (ends_with(type->type, sparse[i].end)) {
+            return member_among(name, sparse[i].told) ||
+                   str_is(name, "@type") ||
+                   (sparse[i].field_path &&
+                    (path.len == 0 || is_on_path(path, name)));
+        }
+    }
+    return true;
+}
+
 /* The resource with what changed in it. */
 static void
 put_resource(buf_t *out, const event_record_t *e, const json_t *data,
@@ -231,17 +298,50 @@ put_resource(buf_t *out, const event_record_t *e, const json_t *data,
     static const char *const ours[] = {"id", "href", NULL};
     static const char *const with_path[] = {"id", "href", "fieldPath", NULL};
     const char *const *left_out = has_field_path(type) ? with_path : ours;
+    bool all = view_version(v) == TMF_V4;
 
     buf_char(out, '{');
     json_put_text(out, "id", e->resource_id);
     member_href(out, "href", v, type->api, type->resource, e->resource_id);
     json_each(m, data)
     {
-        if (!member_among(m->name, left_out)) {
+        if (!member_among(m->name, left_out) &&
+            (all || is_told(type, data, m->name))) {
             put_changed(out, m, type, v);
         }
     }
     json_end(out, '}');
+}
+
+/* The same in v5. */
+static void
+put_resource_v5(buf_t *out, arena_t *a, const event_record_t *e,
+                const json_t *data, const event_type_t *type,
+                const tmf_view_t *v)
+{
+    const resource_t *resource =
+        resource_find(type->api, str_of(type->resource));
+    const json_t *doc;
+    buf_t kept;
+
+    buf_init(&kept, out->max);
+    put_resource(&kept, e, data, type, v);
+    doc = json_parse(a, arena_str(a, buf_view(&kept)), NULL);
+    if (doc && resource) {
+        dialect_show(out, resource->create, doc);
+    }
+    buf_free(&kept);
+}
+
+static void
+put_times(buf_t *out, const event_record_t *e, tmf_version_t version)
+{
+    member_time(out, "timeOcurred", e->at_us);
+    if (version == TMF_V5) {
+        member_time(out, "timeOccurred", e->at_us);
+        json_put_text(out, "@type", e->type);
+        json_put_text(out, "@baseType", STR("Event"));
+    }
 }
 
 void
@@ -252,6 +352,7 @@ event_to_tmf(buf_t *out, arena_t *a, const event_record_t *e, str_t resource,
     const event_type_t *type = &event_types[i < 0 ? 0 : i];
     str_t title = {type->type, strlen(type->type) - strlen("Event")};
     const json_t *data = json_parse(a, e->data, NULL);
+    tmf_version_t version = view_version(v);
 
     buf_char(out, '{');
     member_uuid(out, "eventId", e->id);
@@ -262,15 +363,16 @@ event_to_tmf(buf_t *out, arena_t *a, const event_record_t *e, str_t resource,
     json_put_text(out, "title", title);
     json_put_text(out, "description", str_of(type->description));
     json_put_text(out, "priority", STR("1"));
-    member_time(out, "timeOcurred", e->at_us);
-    if (has_field_path(type)) {
+    put_times(out, e, version);
+    if (has_field_path(type) && version == TMF_V4) {
         json_put_some(out, "fieldPath", json_text(data, "fieldPath"));
     }
-    json_name(out, "event");
-    buf_char(out, '{');
+    json_begin(out, "event", '{');
     json_name(out, type->resource);
     if (resource.len > 0) {
         buf_str(out, resource);
+    } else if (version == TMF_V5) {
+        put_resource_v5(out, a, e, data, type, v);
     } else {
         put_resource(out, e, data, type, v);
     }
@@ -278,11 +380,30 @@ event_to_tmf(buf_t *out, arena_t *a, const event_record_t *e, str_t resource,
     json_end(out, '}');
 }
 
+static api_t
+api_of(str_t name)
+{
+    int api = 0;
+
+    while (api < API_COUNT - 1 && !str_is(name, api_name((api_t) api))) {
+        api++;
+    }
+    return (api_t) api;
+}
+
 void
 subscription_to_tmf(buf_t *out, const subscription_record_t *s)
 {
+    tmf_view_t v = {.base = s->base, .version = s->version};
+    char id[UUID_TEXT + 1];
+
     buf_char(out, '{');
     member_uuid(out, "id", s->id);
+    if (view_version(&v) == TMF_V5) {
+        uuid_print(s->id, id);
+        member_href(out, "href", &v, api_of(s->api), "hub", str_of(id));
+        json_put_text(out, "@type", STR("Hub"));
+    }
     json_put_text(out, "callback", s->callback);
     json_put_text(out, "query", s->query);
     json_end(out, '}');

@@ -26,7 +26,10 @@ static const object_schema_t envelope = {
         {.name = "description", .type = ATTR_STRING},
         {.name = "priority", .type = ATTR_STRING},
         {.name = "timeOcurred", .type = ATTR_DATE_TIME},
-        {.name = "fieldPath", .type = ATTR_STRING},
+        {.name = "fieldPath", .type = ATTR_STRING, .flags = ATTR_V4},
+        {.name = "timeOccurred", .type = ATTR_DATE_TIME, .flags = ATTR_V5},
+        {.name = "@type", .type = ATTR_STRING, .flags = ATTR_V5},
+        {.name = "@baseType", .type = ATTR_STRING, .flags = ATTR_V5},
         {.name = "event", .type = ATTR_OBJECT},
         {.name = NULL},
     },
@@ -35,6 +38,7 @@ static const object_schema_t envelope = {
 typedef struct {
     arena_t *arena;
     api_t api;
+    tmf_version_t version;
     const query_t *query;
     event_filter_t *filter;
     tmf_error_t *err;
@@ -57,13 +61,14 @@ refuse(tmf_error_t *err, const char *fmt, ...)
 
 /* The types of an API, of one resource or (NULL) of all. */
 static uint32_t
-types_of(api_t api, const str_t *resource)
+types_of(api_t api, tmf_version_t version, const str_t *resource)
 {
     const event_type_t *t;
     uint32_t set = 0;
 
     for (int i = 0; (t = event_type_at(i)) != NULL; i++) {
-        if (t->api == api && (!resource || str_is(*resource, t->resource))) {
+        if (event_type_is_of(t, api, version) &&
+            (!resource || str_is(*resource, t->resource))) {
             set |= UINT32_C(1) << i;
         }
     }
@@ -98,9 +103,9 @@ type_of(const reading_t *r, const query_filter_t *f)
 static bool
 check_path(reading_t *r, const query_filter_t *f)
 {
-    uint32_t all = types_of(r->api, NULL), carriers;
+    uint32_t all = types_of(r->api, r->version, NULL), carriers;
 
-    if (schema_type(&envelope, f->steps, 1) == ATTR_ANY) {
+    if (!attr_find(&envelope, f->steps[0], r->version)) {
         return refuse(r->err,
                       "an event has no \"%.*s\"; conditions begin with "
                       "eventType, eventTime ..., or event. and the resource",
@@ -110,7 +115,7 @@ check_path(reading_t *r, const query_filter_t *f)
         narrow(r, all);
         return true;
     }
-    carriers = types_of(r->api, &f->steps[1]);
+    carriers = types_of(r->api, r->version, &f->steps[1]);
     if (carriers == 0) {
         return refuse(r->err, "no event of this API holds a \"%.*s\"",
                       SHOWN(f->steps[1]));
@@ -228,13 +233,14 @@ read_types(reading_t *r, const query_filter_t *f)
     for (int i = 0; i < f->value_count; i++) {
         str_t value = r->query->values[f->first_value + i];
 
-        if (!event_type_known(r->api, value)) {
+        if (!event_type_known(r->api, r->version, value)) {
             return refuse(r->err, "this API has no event type \"%.*s\"",
                           SHOWN(value));
         }
         named |= UINT32_C(1) << event_type_find(value);
     }
-    narrow(r, f->op == QUERY_EQ ? named : types_of(r->api, NULL) & ~named);
+    narrow(r, f->op == QUERY_EQ ? named
+                                : types_of(r->api, r->version, NULL) & ~named);
     return !r->query->any || add_condition(r, f, ATTR_ENUM);
 }
 
@@ -271,7 +277,7 @@ read_query(reading_t *r)
                               "fields, neither offset, limit nor sort");
     }
     f->any = q->any;
-    f->wanted = q->any ? 0 : types_of(r->api, NULL);
+    f->wanted = q->any ? 0 : types_of(r->api, r->version, NULL);
     f->conditions =
         arena_array(r->arena, event_condition_t, (size_t) q->filter_count + 1);
     for (int i = 0; i < q->filter_count; i++) {
@@ -290,13 +296,14 @@ read_query(reading_t *r)
             return false;
         }
     }
-    f->narrowed = f->wanted != types_of(r->api, NULL);
+    f->narrowed = f->wanted != types_of(r->api, r->version, NULL);
     return f->wanted != 0 ||
            refuse(r->err, "no event can be what all conditions ask for");
 }
 
 event_filter_t *
-event_filter_parse(arena_t *a, api_t api, str_t query, tmf_error_t *err)
+event_filter_parse(arena_t *a, api_t api, tmf_version_t version, str_t query,
+                   tmf_error_t *err)
 {
     event_filter_t *f = arena_new(a, event_filter_t);
     tmf_error_t fault;
@@ -304,7 +311,7 @@ event_filter_parse(arena_t *a, api_t api, str_t query, tmf_error_t *err)
     query_t *q;
     bool good;
 
-    f->wanted = types_of(api, NULL);
+    f->wanted = types_of(api, version, NULL);
     if (query.len == 0) {
         return f;
     }
@@ -313,7 +320,7 @@ event_filter_parse(arena_t *a, api_t api, str_t query, tmf_error_t *err)
     if (query_parse(q, query, &fault) < 0) {
         good = refuse(err, "%s", fault.message);
     } else {
-        good = read_query(&(reading_t){a, api, q, f, err});
+        good = read_query(&(reading_t){a, api, version, q, f, err});
     }
     arena_free(scratch);
     return good ? f : NULL;

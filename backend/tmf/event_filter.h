@@ -22,12 +22,13 @@
 typedef struct event_filter event_filter_t;
 
 /*
- * In a; query may go. Empty: all events of the API. NULL with *err (400,
+ * In a; query may go. Empty: all events of the API in that version. NULL with *err (400,
  * pointer /query): what no query may hold (offset, limit, sort), what the
  * envelope has not, no event type of the API, a comparison that the
  * attribute does not take.
  */
-event_filter_t *event_filter_parse(arena_t *a, api_t api, str_t query,
+event_filter_t *event_filter_parse(arena_t *a, api_t api,
+                                   tmf_version_t version, str_t query,
                                    tmf_error_t *err);
 /* Of a type that is asked for? */
 bool event_filter_match(const event_filter_t *f, str_t type);

@@ -8,6 +8,15 @@
 /* scheme, host, path and an id of 255 characters, each percent-encoded */
 #define HREF_MAX 8192
 
+tmf_version_t
+view_version(const tmf_view_t *v)
+{
+    tmf_version_t version = TMF_V4;
+
+    (void) tmf_version_parse(v->version, &version); /* the edge knows them */
+    return version;
+}
+
 void
 tmf_collection(buf_t *out, const tmf_view_t *v, api_t api, str_t resource)
 {
@@ -31,7 +40,8 @@ tmf_href(buf_t *out, const tmf_view_t *v, api_t api, const char *resource,
 bool
 member_shown(const tmf_view_t *v, str_t name)
 {
-    return !v->query || query_wants(v->query, name);
+    return !v->query || query_wants(v->query, name) ||
+           (str_is(name, "@type") && view_version(v) == TMF_V5);
 }
 
 const json_t *

@@ -10,7 +10,8 @@
 #include "backend/domain/state.h"
 #include "backend/tmf/view.h"
 
-/* Is the first-level attribute to be shown? id and href always are. */
+/* Is the first-level attribute to be shown? id and href always are, in v5 also
+ * @type. */
 bool member_shown(const tmf_view_t *v, str_t name);
 /* A member that is there; JSON null means the same as absent. */
 const json_t *member_given(const json_t *o, str_t name);

@@ -6,6 +6,7 @@
  */
 #include "backend/tmf/service.h"
 
+#include "backend/tmf/dialect.h"
 #include "backend/tmf/member.h"
 
 /* Of externalIdentifier entries that are made here. */
@@ -366,8 +367,8 @@ is_own(str_t name)
 }
 
 void
-service_to_tmf(buf_t *out, arena_t *a, const service_record_t *s,
-               const tmf_view_t *v)
+service_to_kept(buf_t *out, arena_t *a, const service_record_t *s,
+                const tmf_view_t *v)
 {
     writer_t w = {out, a, s, v, json_parse(a, s->doc, NULL)};
 
@@ -402,6 +403,28 @@ service_change_members(buf_t *out, const service_record_t *s)
     }
     /* An object here, TMF's list when the event is shown (event.c). */
     member_some_raw(out, "serviceCharacteristic", s->characteristics);
+}
+
+void
+service_to_tmf(buf_t *out, arena_t *a, const service_record_t *s,
+               const tmf_view_t *v)
+{
+    const object_schema_t *schema;
+    const json_t *doc;
+    buf_t kept;
+
+    if (view_version(v) == TMF_V4) {
+        service_to_kept(out, a, s, v);
+        return;
+    }
+    schema = resource_find(API_INVENTORY, STR("service"))->create;
+    buf_init(&kept, out->max);
+    service_to_kept(&kept, a, s, v);
+    doc = json_parse(a, arena_str(a, buf_view(&kept)), NULL);
+    if (doc) {
+        dialect_show(out, schema, doc);
+    }
+    buf_free(&kept);
 }
 
 void

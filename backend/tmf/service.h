@@ -1,5 +1,5 @@
 /*
- * TMF638 service, v4, from an instance and its configuration, and back.
+ * TMF638 service from an instance and its configuration, and back.
  */
 #ifndef TURNUP_TMF_SERVICE_H
 #define TURNUP_TMF_SERVICE_H
@@ -24,6 +24,10 @@
  */
 void service_to_tmf(buf_t *out, arena_t *a, const service_record_t *s,
                     const tmf_view_t *v);
+/* The same in the form that documents are kept in (dialect.h), whatever the
+ * view's version: only the hrefs are of that. */
+void service_to_kept(buf_t *out, arena_t *a, const service_record_t *s,
+                     const tmf_view_t *v);
 /* Sparse event data: state, operatingStatus, characteristics, spec; and, not
  * NULL, the attribute that changed (record.h). */
 void service_change_data(buf_t *out, const service_record_t *s,
@@ -56,12 +60,14 @@ bool service_from_patch(arena_t *a, const service_record_t *was,
                         const json_t *shown, const json_t *doc,
                         service_record_t *ret, tmf_error_t *err);
 /*
- * A PATCH in any dialect, done to the service as it was shown; *ret_doc is
- * what it makes of that. false with *err: patch_apply()'s; 400 for what the
+ * A PATCH of any kind, done to the service as it was shown in that version:
+ * shown is what service_to_kept() gives, and *ret_doc what the patch makes of
+ * that. false with *err: patch_apply()'s; 400 for what the
  * tables do not allow in what it changes, and service_from_patch()'s.
  */
 bool service_patch(arena_t *a, const service_record_t *was,
-                   const json_t *shown, const json_t *patch, patch_kind_t kind,
+                   const json_t *shown, tmf_version_t version,
+                   const json_t *patch, patch_kind_t kind,
                    service_record_t *ret, const json_t **ret_doc,
                    tmf_error_t *err);
 /* Where what a specification finds wrong with the characteristics stands in

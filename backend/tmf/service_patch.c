@@ -4,18 +4,8 @@
  */
 #include "backend/tmf/service.h"
 
+#include "backend/tmf/dialect.h"
 #include "backend/tmf/member.h"
-
-static const attr_schema_t *
-find_attr(const object_schema_t *schema, str_t name)
-{
-    for (const attr_schema_t *attr = schema->attrs; attr->name; attr++) {
-        if (str_is(name, attr->name)) {
-            return attr;
-        }
-    }
-    return NULL;
-}
 
 /*
  * What of the result is to be checked: all that differs, what is mandatory,
@@ -25,12 +15,13 @@ find_attr(const object_schema_t *schema, str_t name)
  */
 static void
 put_to_be_checked(buf_t *out, const object_schema_t *schema,
-                  const json_t *shown, const json_t *after)
+                  tmf_version_t version, const json_t *shown,
+                  const json_t *after)
 {
     buf_char(out, '{');
     json_each(m, after)
     {
-        const attr_schema_t *attr = find_attr(schema, m->name);
+        const attr_schema_t *attr = attr_find(schema, m->name, version);
         const json_t *before = json_get_str(shown, m->name);
         bool always = attr && attr->flags & (ATTR_MANDATORY | ATTR_FIXED);
 
@@ -42,36 +33,59 @@ put_to_be_checked(buf_t *out, const object_schema_t *schema,
 }
 
 static bool
-check(const json_t *shown, const json_t *after, tmf_error_t *err)
+check(const object_schema_t *schema, tmf_version_t version,
+      const json_t *shown, const json_t *after, tmf_error_t *err)
 {
-    const object_schema_t *schema =
-        resource_find(API_INVENTORY, STR("service"))->patch;
     buf_t out;
     bool good;
 
     buf_init(&out, 2 * (size_t) JSON_MAX_BYTES);
-    put_to_be_checked(&out, schema, shown, after);
-    good = patch_check(schema, TMF_V4, shown, buf_view(&out), err);
+    put_to_be_checked(&out, schema, version, shown, after);
+    good = patch_check(schema, version, shown, buf_view(&out), err);
     buf_free(&out);
     return good;
 }
 
+/* What is in out, as a tree; frees it. */
+static const json_t *
+tree_of(arena_t *a, buf_t *out)
+{
+    const json_t *doc = json_parse(a, arena_str(a, buf_view(out)), NULL);
+
+    buf_free(out);
+    return doc;
+}
+
 bool
 service_patch(arena_t *a, const service_record_t *was, const json_t *shown,
-              const json_t *patch, patch_kind_t kind, service_record_t *ret,
-              const json_t **ret_doc, tmf_error_t *err)
+              tmf_version_t version, const json_t *patch, patch_kind_t kind,
+              service_record_t *ret, const json_t **ret_doc, tmf_error_t *err)
 {
+    const object_schema_t *schema =
+        resource_find(API_INVENTORY, STR("service"))->patch;
+    const json_t *seen = shown, *after;
     buf_t out;
 
-    buf_init(&out, JSON_MAX_BYTES);
-    if (!patch_apply(&out, a, shown, patch, kind, err)) {
+    buf_init(&out, 2 * (size_t) JSON_MAX_BYTES);
+    if (version == TMF_V5) {
+        dialect_show(&out, schema, shown);
+        seen = tree_of(a, &out);
+        buf_init(&out, 2 * (size_t) JSON_MAX_BYTES);
+    }
+    if (!patch_apply(&out, a, seen, patch, kind, err)) {
         buf_free(&out);
         return false;
     }
-    *ret_doc = json_parse(a, arena_str(a, buf_view(&out)), NULL);
-    buf_free(&out);
-    return check(shown, *ret_doc, err) &&
-           service_from_patch(a, was, shown, *ret_doc, ret, err);
+    *ret_doc = after = tree_of(a, &out);
+    if (!check(schema, version, seen, after, err)) {
+        return false;
+    }
+    if (version == TMF_V5) {
+        buf_init(&out, 2 * (size_t) JSON_MAX_BYTES);
+        dialect_take_changed(&out, schema, shown, seen, after);
+        *ret_doc = tree_of(a, &out);
+    }
+    return service_from_patch(a, was, shown, *ret_doc, ret, err);
 }
 
 /* Never a change of an attribute: the state has an event of its own, the

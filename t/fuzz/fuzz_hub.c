@@ -76,7 +76,8 @@ check_query(str_t query)
 
     for (int api = 0; api < API_COUNT; api++) {
         tmf_error_t err = {0};
-        event_filter_t *f = event_filter_parse(a, (api_t) api, query, &err);
+        event_filter_t *f =
+            event_filter_parse(a, (api_t) api, TMF_V5, query, &err);
 
         if (!f) {
             MUST(err.status == 400 && err.message[0] != '\0' &&

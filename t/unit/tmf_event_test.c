@@ -257,38 +257,91 @@ static const struct {
     api_t api;
     const char *type;
     const char *resource;
+    bool only_v5;
 } types[] = {
-    {API_ORDERING, "ServiceOrderCreateEvent", "serviceOrder"},
-    {API_ORDERING, "ServiceOrderAttributeValueChangeEvent", "serviceOrder"},
-    {API_ORDERING, "ServiceOrderStateChangeEvent", "serviceOrder"},
-    {API_ORDERING, "ServiceOrderDeleteEvent", "serviceOrder"},
-    {API_ORDERING, "ServiceOrderInformationRequiredEvent", "serviceOrder"},
-    {API_ORDERING, "ServiceOrderMilestoneEvent", "serviceOrder"},
-    {API_ORDERING, "ServiceOrderJeopardyEvent", "serviceOrder"},
-    {API_ORDERING, "CancelServiceOrderCreateEvent", "cancelServiceOrder"},
-    {API_ORDERING, "CancelServiceOrderStateChangeEvent", "cancelServiceOrder"},
+    {API_ORDERING, "ServiceOrderCreateEvent", "serviceOrder", false},
+    {API_ORDERING, "ServiceOrderAttributeValueChangeEvent", "serviceOrder",
+     false},
+    {API_ORDERING, "ServiceOrderStateChangeEvent", "serviceOrder", false},
+    {API_ORDERING, "ServiceOrderDeleteEvent", "serviceOrder", false},
+    {API_ORDERING, "ServiceOrderInformationRequiredEvent", "serviceOrder",
+     false},
+    {API_ORDERING, "ServiceOrderMilestoneEvent", "serviceOrder", false},
+    {API_ORDERING, "ServiceOrderJeopardyEvent", "serviceOrder", false},
+    {API_ORDERING, "CancelServiceOrderCreateEvent", "cancelServiceOrder",
+     false},
+    {API_ORDERING, "CancelServiceOrderStateChangeEvent", "cancelServiceOrder",
+     false},
     {API_ORDERING, "CancelServiceOrderInformationRequiredEvent",
-     "cancelServiceOrder"},
-    {API_INVENTORY, "ServiceCreateEvent", "service"},
-    {API_INVENTORY, "ServiceAttributeValueChangeEvent", "service"},
-    {API_INVENTORY, "ServiceStateChangeEvent", "service"},
-    {API_INVENTORY, "ServiceDeleteEvent", "service"},
-    {API_CATALOG, "ServiceCatalogCreateEvent", "serviceCatalog"},
-    {API_CATALOG, "ServiceCatalogChangeEvent", "serviceCatalog"},
-    {API_CATALOG, "ServiceCatalogBatchEvent", "serviceCatalog"},
-    {API_CATALOG, "ServiceCatalogDeleteEvent", "serviceCatalog"},
-    {API_CATALOG, "ServiceCategoryCreateEvent", "serviceCategory"},
-    {API_CATALOG, "ServiceCategoryChangeEvent", "serviceCategory"},
-    {API_CATALOG, "ServiceCategoryDeleteEvent", "serviceCategory"},
-    {API_CATALOG, "ServiceCandidateCreateEvent", "serviceCandidate"},
-    {API_CATALOG, "ServiceCandidateChangeEvent", "serviceCandidate"},
-    {API_CATALOG, "ServiceCandidateDeleteEvent", "serviceCandidate"},
-    {API_CATALOG, "ServiceSpecificationCreateEvent", "serviceSpecification"},
-    {API_CATALOG, "ServiceSpecificationChangeEvent", "serviceSpecification"},
-    {API_CATALOG, "ServiceSpecificationDeleteEvent", "serviceSpecification"},
+     "cancelServiceOrder", false},
+    {API_INVENTORY, "ServiceCreateEvent", "service", false},
+    {API_INVENTORY, "ServiceAttributeValueChangeEvent", "service", false},
+    {API_INVENTORY, "ServiceStateChangeEvent", "service", false},
+    {API_INVENTORY, "ServiceDeleteEvent", "service", false},
+    {API_INVENTORY, "ServiceOperatingStatusChangeEvent", "service", true},
+    {API_CATALOG, "ServiceCatalogCreateEvent", "serviceCatalog", false},
+    {API_CATALOG, "ServiceCatalogChangeEvent", "serviceCatalog", false},
+    {API_CATALOG, "ServiceCatalogBatchEvent", "serviceCatalog", false},
+    {API_CATALOG, "ServiceCatalogDeleteEvent", "serviceCatalog", false},
+    {API_CATALOG, "ServiceCategoryCreateEvent", "serviceCategory", false},
+    {API_CATALOG, "ServiceCategoryChangeEvent", "serviceCategory", false},
+    {API_CATALOG, "ServiceCategoryDeleteEvent", "serviceCategory", false},
+    {API_CATALOG, "ServiceCandidateCreateEvent", "serviceCandidate", false},
+    {API_CATALOG, "ServiceCandidateChangeEvent", "serviceCandidate", false},
+    {API_CATALOG, "ServiceCandidateDeleteEvent", "serviceCandidate", false},
+    {API_CATALOG, "ServiceSpecificationCreateEvent", "serviceSpecification",
+     false},
+    {API_CATALOG, "ServiceSpecificationChangeEvent", "serviceSpecification",
+     false},
+    {API_CATALOG, "ServiceSpecificationDeleteEvent", "serviceSpecification",
+     false},
 };
 
 #define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
+
+/* v5: typed, and no more than what has changed. */
+static void
+tells_v5_what_has_changed(void **state)
+{
+    static const char data[] =
+        "{\"name\":\"N\",\"state\":\"active\",\"operatingStatus\":"
+        "\"running\",\"serviceCharacteristic\":{\"a\":1},\"place\":"
+        "[{\"role\":\"r\",\"id\":\"p\"}],\"fieldPath\":"
+        "\"place,serviceCharacteristic\"}";
+    static const struct {
+        const char *type, *members;
+    } cases[] = {
+        {"ServiceAttributeValueChangeEvent",
+         "@type id href serviceCharacteristic place"},
+        {"ServiceStateChangeEvent", "@type id href state"},
+        {"ServiceOperatingStatusChangeEvent", "@type id href operatingStatus"},
+        {"ServiceDeleteEvent", "@type id href"},
+    };
+    tmf_view_t v = view_all();
+
+    (void) state;
+    v.version = STR("v5");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        event_record_t e = record(cases[i].type, SERVICE_ID, data);
+        const json_t *r = show(&e, STR_NONE, &v);
+        char members[256] = "";
+
+        assert_at(r, "/timeOccurred", "\"2030-01-01T00:00:00.000Z\"");
+        assert_at(r, "/timeOcurred", "\"2030-01-01T00:00:00.000Z\"");
+        assert_at(r, "/@baseType", "\"Event\"");
+        assert_at(r, "/fieldPath", NULL);
+        assert_string_equal(arena_z(arena, json_text(r, "@type")),
+                            cases[i].type);
+        r = json_at(r, STR("/event/service"));
+        json_each(m, r)
+        {
+            snprintf(members + strlen(members),
+                     sizeof(members) - strlen(members), "%s%.*s",
+                     m == r->child ? "" : " ", STR_FMT(m->name));
+        }
+        assert_string_equal(members, cases[i].members);
+    }
+}
 
 static void
 knows_the_types(void **state)
@@ -297,7 +350,10 @@ knows_the_types(void **state)
     for (size_t i = 0; i < TYPE_COUNT; i++) {
         for (int api = 0; api < API_COUNT; api++) {
             assert_int_equal(
-                event_type_known((api_t) api, str_of(types[i].type)),
+                event_type_known((api_t) api, TMF_V4, str_of(types[i].type)),
+                (api_t) api == types[i].api && !types[i].only_v5);
+            assert_int_equal(
+                event_type_known((api_t) api, TMF_V5, str_of(types[i].type)),
                 (api_t) api == types[i].api);
         }
         assert_string_equal(event_resource(str_of(types[i].type)),
@@ -309,7 +365,7 @@ knows_the_types(void **state)
     assert_null(event_resource(STR("ServiceOrderCreate")));
     assert_null(event_resource(STR("serviceOrderCreateEvent")));
     assert_null(event_resource(STR_NONE));
-    assert_false(event_type_known(API_ORDERING, STR("")));
+    assert_false(event_type_known(API_ORDERING, TMF_V4, STR("")));
 }
 
 static void
@@ -345,6 +401,7 @@ main(void)
         CHECK_TEST(makes_a_reference_of_no_data),
         CHECK_TEST(leaves_other_shapes_alone),
         CHECK_TEST(names_the_changed_attribute),
+        CHECK_TEST(tells_v5_what_has_changed),
         CHECK_TEST(knows_the_types),
         CHECK_TEST(shows_subscriptions),
     };
