@@ -339,9 +339,13 @@ sub ask_contract {
     my ($self) = @_;
     for my $api (qw(serviceOrdering serviceInventory serviceCatalogManagement))
     {
-        my $answer = $self->get("/openapi/$api/v4.json");
-        $self->{contract}->add_own($api, $answer->{json})
-            if $answer->{status} == 200;
+        for my $version (qw(v4 v5)) {
+            my $answer = $self->get("/openapi/$api/$version.json");
+            $self->{contract}
+                ->add_own($version eq 'v4' ? $api : "$api/$version",
+                $answer->{json})
+                if $answer->{status} == 200;
+        }
     }
 }
 

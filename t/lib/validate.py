@@ -2,7 +2,8 @@
 
     validate.py DEFINITIONS ANSWERS
 
-DEFINITIONS: {"published": {API: path of a file}, "own": {API: document}}.
+DEFINITIONS: {"published": {API: path of a file}, "own": {API: document}};
+of an API in another version than v4, API is its name/version.
 ANSWERS: {"method", "path", "status", "headers", "content"}, one JSON a line.
 Prints a line for each fault.
 
@@ -16,6 +17,7 @@ import sys
 from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
+import yaml
 from jsonschema import Draft4Validator, FormatChecker
 
 SHOWN = 300  # characters of a fault
@@ -101,6 +103,41 @@ class Published:
         answers = self.root['paths'][path][method]['responses']
         status = '200' if status == '206' else status  # TMF630
         return answers[status].get('schema')
+
+
+def any_of(value):
+    """Where @type tells alternatives apart, JSON Schema cannot: a reference
+    is a service without a specification, too."""
+    if isinstance(value, dict):
+        return {'anyOf' if k == 'oneOf' and 'discriminator' in value else k:
+                any_of(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [any_of(v) for v in value]
+    return value
+
+
+class PublishedV5:
+    """An OpenAPI 3.0 document of TM Forum's."""
+
+    def __init__(self, _, path):
+        loader = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
+        with open(path, encoding='utf-8') as file:
+            self.root = any_of(yaml.load(file, loader))
+        self.error = {'$ref': '#/components/schemas/Error'}
+
+    def schema(self, path, method, status):
+        answers = self.root['paths'][path][method]['responses']
+        status = '200' if status == '206' else status  # TMF630
+        answer = answers[status]
+        if '$ref' in answer:
+            name = answer['$ref'].rsplit('/', 1)[1]
+            answer = self.root['components']['responses'][name]
+        content = answer.get('content')
+        return content and content['application/json']['schema']
+
+
+def published(api, path):
+    return (PublishedV5 if path.endswith('.yaml') else Published)(api, path)
 
 
 class Own:
@@ -224,9 +261,12 @@ def faults(checker, answer):
 
 
 def api_of(path, checkers):
-    """Errors of no API are measured by any."""
-    step = (urlsplit(path).path.split('/') + ['', ''])[2]
-    return step if step in checkers else 'serviceOrdering'
+    """Errors of no API are measured by any; what is served in a version that
+    there is no definition of, by nothing."""
+    name, version = (urlsplit(path).path.split('/') + [''] * 3)[2:4]
+    if name not in checkers:
+        return 'serviceOrdering'
+    return name if version in ('', 'v4') else f'{name}/{version}'
 
 
 def main(definitions, answers):
@@ -234,7 +274,7 @@ def main(definitions, answers):
         roots = json.load(file)
     by = {kind: {api: Checker(make(api, root))
                  for api, root in roots.get(kind, {}).items()}
-          for kind, make in (('published', Published), ('own', Own))}
+          for kind, make in (('published', published), ('own', Own))}
     with open(answers, encoding='utf-8') as file:
         for line in file:
             answer = json.loads(line)

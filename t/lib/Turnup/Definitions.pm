@@ -30,16 +30,24 @@ my %file = (
     serviceCatalogManagement => 'TMF633-ServiceCatalog-v4.0.0.swagger.json',
 );
 
+my %newer = (    # by name/version
+    'serviceInventory/v5' =>
+        'TMF638-Service_Inventory_Management-v5.0.0.oas.yaml',
+);
+
 # Where they are, or nothing.
 sub definitions_dir {
     my $dir = "$root/../shared/tmf";
-    return (grep { !-e "$dir/$_" } values %file) ? undef : $dir;
+    return (grep { !-e "$dir/$_" } values %file, values %newer)
+        ? undef
+        : $dir;
 }
 
 # API => path.
 sub definitions_files {
     my $dir = definitions_dir() // return;
-    return map { $_ => "$dir/$file{$_}" } keys %file;
+    my %all = (%file, %newer);
+    return map { $_ => "$dir/$all{$_}" } keys %all;
 }
 
 sub published {
