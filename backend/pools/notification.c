@@ -8,7 +8,6 @@
 #include "backend/tmf/event.h"
 #include "backend/tmf/order.h"
 #include "backend/tmf/service.h"
-#include "backend/tmf/entity.h"
 
 /* FNV-1a, 64 bits; the second half starts from the first one's end. */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
@@ -77,13 +76,6 @@ render_document(buf_t *out, arena_t *a, const event_document_t *d,
         order_to_tmf(out, a, d->order, v);
     } else if (d->service) {
         service_to_tmf(out, a, d->service, v);
-    } else if (d->specification.len > 0) {
-        const json_t *doc = json_parse(a, d->specification, NULL);
-
-        if (doc) {
-            entity_to_tmf(out, entity_kind(STR("serviceSpecification")), doc,
-                          v);
-        }
     }
 }
 

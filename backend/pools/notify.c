@@ -23,8 +23,6 @@ static const pg_statement_t statements[] = {
     [NOTIFY_ORDERS_NOW] = {"event_orders_now", sql_event_orders_now},
     [NOTIFY_ORDER_ITEMS] = {"event_order_items", sql_event_order_items},
     [NOTIFY_SERVICES] = {"event_services", sql_event_services},
-    [NOTIFY_SPECIFICATIONS] = {"event_specifications",
-                               sql_event_specifications},
     {NULL, NULL},
 };
 

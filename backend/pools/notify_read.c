@@ -240,7 +240,6 @@ lane_done(lane_t *lane)
     }
 DOCUMENT_RESULT(orders, DOCUMENT_ORDER)
 DOCUMENT_RESULT(services, DOCUMENT_SERVICE)
-DOCUMENT_RESULT(specifications, DOCUMENT_SPECIFICATION)
 
 static void
 on_orders_now(void *ctx, const PGresult *res)
@@ -284,7 +283,6 @@ read_documents(lane_t *lane)
         {DOCUMENT_ORDER, NOTIFY_ORDERS, on_orders},
         {DOCUMENT_ORDER_NOW, NOTIFY_ORDERS_NOW, on_orders_now},
         {DOCUMENT_SERVICE, NOTIFY_SERVICES, on_services},
-        {DOCUMENT_SPECIFICATION, NOTIFY_SPECIFICATIONS, on_specifications},
     };
     bool sent = false;
 

@@ -51,18 +51,6 @@ const char sql_event_services[] =
     " WHERE instance_id = i.id AND timeline = 'PENDING' LIMIT 1) c ON true) d"
     " ORDER BY d.i";
 
-/* $1: text ids. The version last changed is the one an event means. */
-const char sql_event_specifications[] =
-    "SELECT CASE WHEN d.before < $3::bigint THEN d.doc END, d.i,"
-    " d.before < $3::bigint"
-    " FROM (SELECT r.i, s.doc,"
-    " coalesce(sum(octet_length(s.doc::text)) OVER (ORDER BY r.i"
-    " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before"
-    " FROM unnest($1::text[], $2::int[]) AS r(id, i)"
-    " JOIN LATERAL (SELECT doc FROM service_specification"
-    " WHERE id = r.id ORDER BY change DESC LIMIT 1) s ON true) d"
-    " ORDER BY d.i";
-
 /* What a PATCH writes, and nobody else. */
 static bool
 is_patched_order(const event_record_t *e)
@@ -77,34 +65,19 @@ is_patched_order(const event_record_t *e)
 document_kind_t
 event_document_kind(const event_record_t *e)
 {
-    static const struct {
-        const char *prefix;
-        document_kind_t kind;
-    } kinds[] = {
-        {"ServiceOrderCreate", DOCUMENT_ORDER},
-        {"ServiceSpecification", DOCUMENT_SPECIFICATION},
-        {"ServiceCreate", DOCUMENT_SERVICE},
-    };
+    document_kind_t kind = DOCUMENT_NONE;
     uuid_t id;
 
     if (is_patched_order(e)) {
-        return uuid_parse(e->resource_id, &id) ? DOCUMENT_ORDER_NOW
-                                               : DOCUMENT_NONE;
-    }
-    if (e->data.len > 0) {
+        kind = DOCUMENT_ORDER_NOW;
+    } else if (e->data.len > 0) {
         return DOCUMENT_NONE;
+    } else if (str_is(e->type, "ServiceOrderCreateEvent")) {
+        kind = DOCUMENT_ORDER;
+    } else if (str_is(e->type, "ServiceCreateEvent")) {
+        kind = DOCUMENT_SERVICE;
     }
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-        size_t len = strlen(kinds[i].prefix);
-
-        if (e->type.len >= len &&
-            memcmp(e->type.data, kinds[i].prefix, len) == 0) {
-            bool found = kinds[i].kind == DOCUMENT_SPECIFICATION ||
-                         uuid_parse(e->resource_id, &id);
-            return found ? kinds[i].kind : DOCUMENT_NONE;
-        }
-    }
-    return DOCUMENT_NONE;
+    return uuid_parse(e->resource_id, &id) ? kind : DOCUMENT_NONE;
 }
 
 /* Is the order asked for already? It is read once, as it is. */
@@ -125,24 +98,18 @@ static bool
 add_wanted(pg_params_t *p, arena_t *a, const event_page_t *page,
            const document_kind_t *wanted, document_kind_t kind)
 {
-    bool text = kind == DOCUMENT_SPECIFICATION;
     pg_array_t ids, places;
     uuid_t id;
 
-    pg_array(&ids, a, text ? PG_ARRAY_TEXT : PG_ARRAY_UUID);
+    pg_array(&ids, a, PG_ARRAY_UUID);
     pg_array(&places, a, PG_ARRAY_INT);
     for (int i = 0; i < page->count; i++) {
         if (wanted[i] != kind ||
-            (kind == DOCUMENT_ORDER_NOW && is_asked(page, wanted, i))) {
+            (kind == DOCUMENT_ORDER_NOW && is_asked(page, wanted, i)) ||
+            !uuid_parse(page->events[i].resource_id, &id)) {
             continue;
         }
-        if (text) {
-            pg_array_text(&ids, page->events[i].resource_id);
-        } else if (uuid_parse(page->events[i].resource_id, &id)) {
-            pg_array_uuid(&ids, id);
-        } else {
-            continue;
-        }
+        pg_array_uuid(&ids, id);
         pg_array_int(&places, i);
     }
     pg_params(p, a);
@@ -212,7 +179,6 @@ static const struct {
     [DOCUMENT_ORDER] = {3, 4},
     [DOCUMENT_ORDER_NOW] = {18, 19},
     [DOCUMENT_SERVICE] = {21, 22},
-    [DOCUMENT_SPECIFICATION] = {1, 2},
 };
 
 /* The first event always stays: its document is always given. */
@@ -243,11 +209,8 @@ event_take_documents(arena_t *a, const PGresult *res, event_page_t *page,
         }
         if (kind == DOCUMENT_ORDER) {
             page->documents[i].order = read_order(a, res, row);
-        } else if (kind == DOCUMENT_SERVICE) {
-            page->documents[i].service = read_service(a, res, row);
         } else {
-            page->documents[i].specification =
-                arena_str(a, pg_text(res, row, 0));
+            page->documents[i].service = read_service(a, res, row);
         }
     }
 }

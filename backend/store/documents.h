@@ -14,14 +14,12 @@ extern const char sql_event_orders[];
 extern const char sql_event_orders_now[]; /* orders.c */
 extern const char sql_event_order_items[];
 extern const char sql_event_services[];
-extern const char sql_event_specifications[];
 
 typedef enum {
     DOCUMENT_NONE,
     DOCUMENT_ORDER,     /* as it was created */
     DOCUMENT_ORDER_NOW, /* as it is */
     DOCUMENT_SERVICE,
-    DOCUMENT_SPECIFICATION,
     DOCUMENT_KINDS
 } document_kind_t;
 

@@ -43,7 +43,6 @@ extern const char sql_event_lock[];
 typedef struct {
     const order_record_t *order;
     const service_record_t *service;
-    str_t specification;
 } event_document_t;
 
 typedef struct {

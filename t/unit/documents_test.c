@@ -20,10 +20,6 @@ test_document_kinds(void **state)
         {"ServiceCreateEvent", "01890000-0000-7000-8000-000000000001", "",
          DOCUMENT_SERVICE},
         {"ServiceCreateEvent", "1", "", DOCUMENT_NONE},
-        {"ServiceSpecificationCreateEvent", "Voip.Line", "",
-         DOCUMENT_SPECIFICATION},
-        {"ServiceSpecificationChangeEvent", "Voip.Line", "",
-         DOCUMENT_SPECIFICATION},
         {"ServiceOrderAttributeValueChangeEvent",
          "01890000-0000-7000-8000-000000000001", "{\"fieldPath\":\"note\"}",
          DOCUMENT_ORDER_NOW},
@@ -299,25 +295,6 @@ test_a_service_with_its_configuration(void **state)
     assert_null(page.documents[0].service);
 }
 
-static void
-test_a_specification_in_its_last_version(void **state)
-{
-    event_page_t page;
-
-    (void) state;
-    sql("insert into service_specification (id, version, doc) values"
-        " ('S''/x', '2.0', '{\"v\":2}'), ('S''/x', '1.0', '{\"v\":1}')");
-    sql("update service_specification set change = nextval('catalog_change')"
-        " where version = '2.0'");
-    sql("insert into event (id, api, type, resource_id) values"
-        " (gen_random_uuid(), 'catalog', 'ServiceSpecificationChangeEvent',"
-        " 'S''/x'), (gen_random_uuid(), 'catalog',"
-        " 'ServiceSpecificationCreateEvent', 'none')");
-    page = read_documents(DOCUMENT_SPECIFICATION, SPECIFICATIONS);
-    assert_true(str_is(page.documents[0].specification, "{\"v\":2}"));
-    assert_int_equal(page.documents[1].specification.len, 0);
-}
-
 int
 main(void)
 {
@@ -328,7 +305,6 @@ main(void)
         TEST(test_a_patched_order_is_shown_as_it_is),
         TEST(test_patched_orders_too_large_cut_the_page),
         TEST(test_a_service_with_its_configuration),
-        TEST(test_a_specification_in_its_last_version),
     };
 
     return cmocka_run_group_tests(tests, setup_server, teardown_server);
