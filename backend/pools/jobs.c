@@ -207,12 +207,24 @@ write_end(run_t *run)
     job_delete(pg, run->step, job->resource, job->id);
 }
 
+/* Ended for good: the next one need not wait until somebody looks for it. */
+static void
+go_on(run_t *run)
+{
+    jobs_t *j = run->jobs;
+
+    run_drop(run);
+    if (!j->worker->stopping) {
+        jobs_look(j);
+    }
+}
+
 static void
 end(run_t *run)
 {
     run->report.status = run->report.log.len ? JOB_FAILED : JOB_SUCCEEDED;
     run->report.completed_us = clock_us();
-    run_step(run, write_end, run_drop);
+    run_step(run, write_end, go_on);
 }
 
 void
