@@ -9,9 +9,11 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../conf";
+use File::Temp qw(tempdir);
 use JSON::PP;
 use Test::More;
 use Api;
+use Process;
 use Turnup;
 use Turnup::Random;
 
@@ -26,7 +28,15 @@ use constant {
 my $seed = $ENV{TURNUP_SEED} // 630;
 seed($seed);
 
-my $t        = Turnup->start(families => quick_families());
+my $dir = tempdir('turnup-roundtrip-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+chmod 0777, $dir;
+my $t = Turnup->start(
+    families => quick_families(),
+    conf     => {
+        'catalog.import_directory' => $dir,
+        'catalog.export_directory' => $dir,
+    }
+);
 my $listener = $t->listener;
 my $chars    = JSON::PP->new->utf8->allow_nonref;
 
@@ -401,6 +411,36 @@ sub is_kept {
     is_given_back($kind, \@wanted, \@got, 'GET after PATCH', qr/(?!)/);
 }
 
+# A job as it is when it has ended, which it does behind those before it.
+sub job {
+    my ($kind, $body) = @_;
+    my $at = SPECS =~ s{[^/]+$}{$kind}r;
+    my $id = $t->post($at, $body)->{json}{id};
+    my $job;
+    $t->wait_for(WAIT, sub {
+        ($job = $t->get("$at/$id")->{json}) && $job->{completionDate};
+    });
+    return $job;
+}
+
+# Of the catalog: a file has them as a list does, and may be read again.
+sub is_exported {
+    my ($kind, $ids) = @_;
+    my %of  = (url => "file://$dir/$kind->{name}.json", path => $kind->{at});
+    my $job = job('exportJob', \%of);
+    is($job->{status}, 'Succeeded', "$kind->{name}: exported")
+        or diag($job->{errorLog});
+    my $file  = scan(read_file("$dir/$kind->{name}.json"));
+    my %by_id = map { $_->[1]{id}[1] => $_ } @{ $file->[1] };
+    my $now   = listed($kind, $ids);
+    is_given_back($kind, $now, [ @by_id{@$ids} ], 'file', qr/(?!)/);
+    my $events = $t->sql('select count(*) from event');
+    $job = job('importJob', \%of);
+    is($job->{status}, 'Succeeded', "$kind->{name}: imported")
+        or diag($job->{errorLog});
+    is($t->sql('select count(*) from event'), $events, 'nothing has changed');
+}
+
 # A query looks into the events.
 my %query = (
     (SERVICES) => 'event.service.state=designed,active',
@@ -429,6 +469,7 @@ for my $kind (@kinds) {
     my @got = map { answered($kind, $t->get("$kind->{at}/$_"), 200) } @ids;
     is_given_back($kind, \@sent, \@got, 'GET');
     is_kept($kind, \@ids, \@got) if $kind->{moves};
+    is_exported($kind, \@ids) if $kind->{at} =~ /Catalog.*service/;
 }
 
 $t->stop;
