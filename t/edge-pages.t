@@ -217,7 +217,8 @@ subtest 'schemas' => sub {
     my $any = ask('GET', '/schemas/Note.json')->{json}{anyOf};
     is_deeply(
         [ map { $_->{'$ref'} } @$any ],
-        [ map {"$_/v4/Note.json"} qw(serviceOrdering serviceInventory) ],
+        [ map {"$_/Note.json"} qw(serviceOrdering/v4 serviceInventory/v4
+            serviceInventory/v5) ],
         'the name for both'
     );
 

@@ -286,7 +286,8 @@ sub events {
         case type when 'ServiceCreateEvent' then 'created ' else '' end ||
           (data->>'state'), ' ' order by xid, seq) as told
         from event where api = 'inventory'
-          and type <> 'ServiceAttributeValueChangeEvent' group by 1) e
+          and type in ('ServiceCreateEvent', 'ServiceStateChangeEvent')
+        group by 1) e
       where told <> 'created reserved inactive active'
     SQL
     is(scalar $t->sql(
