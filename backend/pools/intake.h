@@ -135,6 +135,8 @@ void request_fail(group_t *g, request_t *r, int status, tmf_code_t code,
 /* The dialect of a PATCH that has a body; false: answered. */
 bool request_patch(group_t *g, request_t *r, patch_kind_t *ret);
 tmf_view_t request_view(const request_t *r);
+/* "Location: ...\n" of what a POST has made. */
+str_t location_header(arena_t *a, const request_t *r, str_t id);
 arena_t *group_arena(const group_t *g);
 /* A finished buffer's text into the arena; frees the buffer. */
 str_t arena_take(arena_t *a, buf_t *b);

@@ -37,16 +37,13 @@ answer_created(group_t *g, const cancellation_record_t *task)
     arena_t *a = group_arena(g);
     tmf_view_t v = request_view(g->requests[0]);
     char id[UUID_TEXT + 1];
-    buf_t body, headers;
+    buf_t body;
 
     uuid_print(task->id, id);
-    buf_init(&headers, 65536);
-    buf_puts(&headers, "Location: ");
-    tmf_href(&headers, &v, API_ORDERING, "cancelServiceOrder", str_of(id));
-    buf_char(&headers, '\n');
     buf_init(&body, 4 * TEXT_MAX);
     cancellation_to_tmf(&body, a, task, &v);
-    request_answer(g->requests[0], 201, arena_take(a, &headers),
+    request_answer(g->requests[0], 201,
+                   location_header(a, g->requests[0], str_of(id)),
                    arena_take(a, &body));
 }
 

@@ -124,15 +124,11 @@ request_answer_resource(group_t *g, request_t *r, int status, str_t id,
 {
     arena_t *a = group_arena(g);
     str_t tag = entity_tag(a, body);
-    tmf_view_t v = request_plain_view(r);
-    buf_t headers;
+    str_t location = status == 201 ? location_header(a, r, id) : STR("");
+    str_t etag = entity_tag_header(a, tag);
 
-    buf_init(&headers, 65536);
-    if (status == 201) {
-        buf_puts(&headers, "Location: ");
-        tmf_href(&headers, &v, r->api, arena_z(a, r->frame.resource), id);
-        buf_char(&headers, '\n');
-    }
-    buf_str(&headers, entity_tag_header(a, tag));
-    request_answer(r, status, arena_take(a, &headers), trim(a, r, body));
+    request_answer(
+        r, status,
+        arena_printf(a, "%.*s%.*s", STR_FMT(location), STR_FMT(etag)),
+        trim(a, r, body));
 }

@@ -45,6 +45,19 @@ request_view(const request_t *r)
     };
 }
 
+str_t
+location_header(arena_t *a, const request_t *r, str_t id)
+{
+    tmf_view_t v = request_view(r);
+    buf_t header;
+
+    buf_init(&header, 65536);
+    buf_puts(&header, "Location: ");
+    tmf_href(&header, &v, r->api, arena_z(a, r->frame.resource), id);
+    buf_char(&header, '\n');
+    return arena_take(a, &header);
+}
+
 /* Answers ------------------------------------------------------------------ */
 
 void

@@ -53,18 +53,14 @@ answer_made(hub_t *h)
     group_t *g = h->group;
     arena_t *a = group_arena(g);
     request_t *r = g->requests[0];
-    tmf_view_t v = request_view(r);
     char id[UUID_TEXT + 1];
-    buf_t body, headers;
+    buf_t body;
 
     uuid_print(h->subscription.id, id);
-    buf_init(&headers, 65536);
-    buf_puts(&headers, "Location: ");
-    tmf_href(&headers, &v, r->api, "hub", str_of(id));
-    buf_char(&headers, '\n');
     buf_init(&body, JSON_MAX_BYTES);
     subscription_to_tmf(&body, &h->subscription);
-    request_answer(r, 201, arena_take(a, &headers), arena_take(a, &body));
+    request_answer(r, 201, location_header(a, r, str_of(id)),
+                   arena_take(a, &body));
     group_end(g);
 }
 

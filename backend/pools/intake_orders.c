@@ -187,7 +187,7 @@ render_created(group_t *g, post_t *p, int64_t now)
                         .item_count = p->order.item_count};
     tmf_view_t v = request_view(p->request);
     char text[UUID_TEXT + 1];
-    buf_t body, headers;
+    buf_t body;
 
     for (size_t i = 0; i < n; i++) {
         items[i] = (item_record_t){.id = p->order.items[i].id,
@@ -195,14 +195,10 @@ render_created(group_t *g, post_t *p, int64_t now)
                                    .service_id = p->service_ids[i]};
     }
     uuid_print(p->id, text);
-    buf_init(&headers, 65536);
-    buf_puts(&headers, "Location: ");
-    tmf_href(&headers, &v, API_ORDERING, "serviceOrder", str_of(text));
-    buf_char(&headers, '\n');
     buf_init(&body, 4 * (size_t) JSON_MAX_BYTES);
     order_to_tmf(&body, a, &o, &v);
     tmf_select(&body, 0, a, &v);
-    p->headers = arena_take(a, &headers);
+    p->headers = location_header(a, p->request, str_of(text));
     p->content = arena_take(a, &body);
 }
 
@@ -213,7 +209,7 @@ answer_existing(group_t *g, const post_t *p)
     posting_t *t = g->data;
     const order_record_t *o = loaded_order(&t->loaded, p->existing);
     tmf_view_t v = request_view(p->request);
-    buf_t body, headers;
+    buf_t body;
     char text[UUID_TEXT + 1];
 
     if (!p->same_body) {
@@ -229,14 +225,11 @@ answer_existing(group_t *g, const post_t *p)
         return;
     }
     uuid_print(o->id, text);
-    buf_init(&headers, 65536);
-    buf_puts(&headers, "Location: ");
-    tmf_href(&headers, &v, API_ORDERING, "serviceOrder", str_of(text));
-    buf_char(&headers, '\n');
     buf_init(&body, 4 * (size_t) JSON_MAX_BYTES);
     order_to_tmf(&body, group_arena(g), o, &v);
     tmf_select(&body, 0, group_arena(g), &v);
-    request_answer(p->request, 201, arena_take(group_arena(g), &headers),
+    request_answer(p->request, 201,
+                   location_header(group_arena(g), p->request, str_of(text)),
                    arena_take(group_arena(g), &body));
 }
 

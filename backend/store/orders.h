@@ -49,8 +49,8 @@ void order_item_read(const PGresult *res, int row, uuid_t *ret_order,
 void orders_by_key(pg_t *pg, arena_t *a, const str_t *keys, int n,
                    pg_result_fn fn, void *ctx);
 /* Deletes an order in a final state with its activations and the tasks that
- * asked for its cancellation, and writes the event that says so; gives a row when it did. version: the only one it may
- * be in, 0: any. */
+ * asked for its cancellation, and writes the event that says so; gives a row
+ * when it did. version: the only one it may be in, 0: any. */
 void order_delete(pg_t *pg, arena_t *a, uuid_t id, int version, uuid_t event,
                   str_t correlation, pg_result_fn fn, void *ctx);
 
@@ -90,8 +90,9 @@ void order_change(const order_change_row_t *c, const outbox_t *outbox,
 /*
  * Locks orders against other callers, until the segment's end, which the
  * caller still has to give. on_orders: id, state, start, order date, external
- * id, the cancellation in force (or null), version; on_items: as orders_load(), the action in column 7; it gets NULL
- * where the locking failed (pg_ask()).
+ * id, the cancellation in force (or null), version; on_items: as
+ * orders_load(), the action in column 7; it gets NULL where the locking failed
+ * (pg_ask()).
  */
 void orders_lock(pg_t *pg, arena_t *a, const uuid_t *ids, int n,
                  pg_result_fn on_orders, pg_result_fn on_items, void *ctx);

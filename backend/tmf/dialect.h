@@ -7,8 +7,8 @@
  * table. The walk puts in what v5 demands and is not there: @type, which is the
  * type's name in the table; of a characteristic "Integer", "StringArray" ...
  * before it, by the value; of an XRefOrValue "XRef" where it says no more than
- * id, href and name, or not what v5 demands of an X, else "X". It puts what relates to a party, a place or an
- * entity into an object of its own (ATTR_NESTED), or out of it.
+ * id, href and name, or not what v5 demands of an X, else "X". It puts what
+ * relates to a party, a place or an entity into an object of its own (ATTR_NESTED), or out of it.
  *
  * What a v5 client sent is shown to v5 as it was, as JSON values: what cannot
  * be brought back from v4's form (an extension beside partyOrPartyRole) stays

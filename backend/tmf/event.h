@@ -1,7 +1,8 @@
 /*
  * Event types and envelopes (TMF641/638/633: timeOcurred as v4 has published
- * it, beside v5's timeOccurred; payload wrapped in the resource's name), and hub
- * subscriptions as they are shown. What a subscription asks for: event_filter.h.
+ * it, beside v5's timeOccurred; payload wrapped in the resource's name), and
+ * hub subscriptions as they are shown. What a subscription asks for:
+ * event_filter.h.
  */
 #ifndef TURNUP_TMF_EVENT_H
 #define TURNUP_TMF_EVENT_H

@@ -22,8 +22,8 @@
 typedef struct event_filter event_filter_t;
 
 /*
- * In a; query may go. Empty: all events of the API in that version. NULL with *err (400,
- * pointer /query): what no query may hold (offset, limit, sort), what the
+ * In a; query may go. Empty: all events of the API in that version. NULL with
+ * *err (400, pointer /query): what no query may hold (offset, limit, sort), what the
  * envelope has not, no event type of the API, a comparison that the
  * attribute does not take.
  */

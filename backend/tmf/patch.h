@@ -17,8 +17,8 @@
  *
  * The conditions that speak of an array on the path (or of what is within
  * its elements, where any element of a nested array will do) select its
- * elements, unless an index follows; the operation is done to each. A value is compared as text:
- * strings, numbers as spelt, true, false, null. Refused are a condition of an
+ * elements, unless an index follows; the operation is done to each. A value is
+ * compared as text: strings, numbers as spelt, true, false, null. Refused are a condition of an
  * array that is not on the path, an array that is walked through with neither
  * index nor condition, a selection of nothing, a from that selects several.
  */

@@ -101,8 +101,8 @@ static const char *const not_changes[] = {
     NULL,
 };
 
-/* By service_change_members(), where they are there; but for the characteristics
- * also where they are not. fieldPath is the event's own name (record.h). */
+/* By service_change_members(), where they are there; but for the
+ * characteristics also where they are not. fieldPath is the event's own name (record.h). */
 static const char *const told_there[] = {
     "name",      "operatingStatus",       "serviceSpecification",
     "fieldPath", "serviceCharacteristic", NULL,
